@@ -1,0 +1,47 @@
+"""Every exception Curatome raises.
+
+    CuratomeError
+    ├── ProtocolError          curatome.toml says something that cannot be
+    ├── ProjectError           the project folder is missing, locked or of another version
+    ├── TableError             a table misses a column, or holds a value it may not
+    ├── SlideError             something is wrong with one slide
+    │   ├── UnreadableSlide    its file cannot be decoded
+    │   └── UnsupportedSlide   it is sound, but not a bright-field RGB image
+    └── BuildError             the build cannot go on as a whole
+
+A message says what was wrong, where (file, row, annotation) and what to do.
+"""
+
+from __future__ import annotations
+
+
+class CuratomeError(Exception):
+    """The base of every error that Curatome raises on purpose."""
+
+
+class ProtocolError(CuratomeError):
+    """curatome.toml, or a value meant for it, is not usable."""
+
+
+class ProjectError(CuratomeError):
+    """The project folder cannot be used as it is."""
+
+
+class TableError(CuratomeError):
+    """A table does not have the columns, types or values it must have."""
+
+
+class SlideError(CuratomeError):
+    """Something is wrong with one slide; others are not affected."""
+
+
+class UnreadableSlide(SlideError):  # noqa: N818 - a slide is unreadable, not an error
+    """The slide's file cannot be opened or decoded."""
+
+
+class UnsupportedSlide(SlideError):  # noqa: N818
+    """The slide is sound but of a kind Curatome does not standardize."""
+
+
+class BuildError(CuratomeError):
+    """The build as a whole cannot go on."""

@@ -1,0 +1,1 @@
+"""Slides: reading them, knowing them, finding their tissue."""
