@@ -1,0 +1,142 @@
+"""A whole synthetic cohort on disk: slides, the tables a user would bring, and the truth."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curatome.phantom.optics import SCANNERS, Scanner
+from curatome.phantom.plan import SlidePlan, plan_cohort
+from curatome.phantom.render import render
+from curatome.phantom.scene import Scene, make_scene
+from curatome.phantom.svs import SvsOptions, write_svs
+from curatome.phantom.truth import truth_tables
+
+__all__ = ["CohortTruth", "make_cohort", "make_scene", "plan_cohort", "write_slide"]
+
+
+@dataclass(frozen=True)
+class CohortTruth:
+    """What is known about a cohort.
+
+    Attributes:
+        folder: where it lies.
+        plans: one per slide.
+        slides: table `truth.SLIDES`.
+        regions: table `truth.REGIONS`.
+        nuclei: table `truth.NUCLEI`.
+        artifacts: table `truth.ARTIFACTS`.
+    """
+
+    folder: Path
+    plans: tuple[SlidePlan, ...]
+    slides: pa.Table
+    regions: pa.Table
+    nuclei: pa.Table
+    artifacts: pa.Table
+
+
+def write_slide(path: Path, scene: Scene, scanner: Scanner, mpp_in_file: bool = True) -> None:
+    """Scan a scene into an SVS-like file.
+
+    Args:
+        path: the file to write.
+        scene: the scene.
+        scanner: the scanner.
+        mpp_in_file: whether the description says the scanner's MPP.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    size = (round(scene.plan.width_um / scanner.mpp), round(scene.plan.height_um / scanner.mpp))
+    options = SvsOptions(
+        mpp=scanner.mpp if mpp_in_file else None,
+        objective=scanner.objective,
+        scanner=scanner.name.upper(),
+        quality=scanner.quality,
+    )
+    write_svs(path, size, lambda x, y, w, h: render(scene, scanner, (x, y, w, h)), options)
+
+
+def slide_file(plan: SlidePlan) -> str:
+    """A slide's path relative to the cohort's folder."""
+    return f"slides/{plan.name}.svs"
+
+
+def _write_csv(path: Path, rows: Sequence[dict[str, object]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _user_tables(folder: Path, plans: Sequence[SlidePlan]) -> None:
+    """slides.csv and cases.csv, as a group would bring them; one slide's MPP is in the table."""
+    told = next((p.name for p in reversed(plans) if p.mpp_in_file), None)
+    slides: list[dict[str, object]] = [
+        {
+            "path": slide_file(plan),
+            "case": plan.case.name,
+            "block": plan.block,
+            "site": plan.site,
+            "scanner": plan.scanner,
+            "stain": "H&E",
+            "mpp": plan.mpp if plan.name == told else "",
+        }
+        for plan in plans
+    ]
+    cases = {plan.case.name: plan.case for plan in plans}
+    _write_csv(folder / "slides.csv", slides)
+    rows: list[dict[str, object]] = [
+        {
+            "case": case.name,
+            "diagnosis": case.diagnosis,
+            "age": case.age,
+            "sex": case.sex,
+            "body_site": case.body_site,
+        }
+        for case in cases.values()
+    ]
+    _write_csv(folder / "cases.csv", rows)
+
+
+def make_cohort(
+    folder: Path,
+    seed: int = 1,
+    slides: int = 12,
+    side_um: float = 2500.0,
+    on_slide: Callable[[int, int], None] | None = None,
+) -> CohortTruth:
+    """Write a cohort: `slides/*.svs`, `slides.csv`, `cases.csv` and `truth/*.parquet`.
+
+    Args:
+        folder: where to; made if it is missing.
+        seed: decides everything; the same seed gives the same bytes.
+        slides: how many slides.
+        side_um: width of an ordinary slide, µm.
+        on_slide: told how many slides are done, and of how many.
+
+    Raises:
+        ValueError: `slides` or `side_um` is out of range.
+        OSError: something cannot be written.
+    """
+    plans = plan_cohort(seed, slides, side_um)
+    (folder / "slides").mkdir(parents=True, exist_ok=True)
+    (folder / "truth").mkdir(exist_ok=True)
+    _user_tables(folder, plans)
+    scenes = []
+    for done, plan in enumerate(plans, start=1):
+        scene = make_scene(plan)
+        write_slide(folder / slide_file(plan), scene, SCANNERS[plan.scanner], plan.mpp_in_file)
+        scenes.append(scene)
+        if on_slide is not None:
+            on_slide(done, len(plans))
+    tables = truth_tables(scenes, {plan.name: slide_file(plan) for plan in plans})
+    for name, table in tables.items():
+        pq.write_table(table, folder / "truth" / f"{name}.parquet")
+    return CohortTruth(folder, tuple(plans), **tables)

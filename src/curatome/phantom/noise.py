@@ -1,0 +1,84 @@
+"""Noise that is a function of the place alone: the same µm give the same value in any block.
+
+One tileable texture of smooth noise is sampled at many stretches; a hash of whole numbers gives
+cells (fat, goblet cells, red cells) and the sensor's grain.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+from scipy.special import ndtr
+
+from curatome.phantom.compiled import compiled
+
+Texture = NDArray[np.float32]
+
+SIZE = 512
+"""Edge of the texture in texels, a power of two."""
+_MASK = SIZE - 1
+
+
+@lru_cache(maxsize=4)
+def texture(seed: int) -> Texture:
+    """A tileable field (512, 512), uniform on 0 to 1, with features about five texels wide."""
+    rng = np.random.default_rng([seed, 0x7E47])
+    field = gaussian_filter(rng.standard_normal((SIZE, SIZE)), 1.8, mode="wrap")
+    out: Texture = ndtr((field - field.mean()) / field.std()).astype(np.float32)
+    out.setflags(write=False)
+    return out
+
+
+@compiled
+def sample(field: Texture, u: float, v: float) -> float:
+    """The texture at (u, v) texels, repeated without seams, bilinear."""
+    left, top = math.floor(u), math.floor(v)
+    fu, fv = np.float32(u - left), np.float32(v - top)
+    i, j = int(left) & _MASK, int(top) & _MASK
+    i1, j1 = (i + 1) & _MASK, (j + 1) & _MASK
+    upper = field[j, i] + fu * (field[j, i1] - field[j, i])
+    lower = field[j1, i] + fu * (field[j1, i1] - field[j1, i])
+    return upper + fv * (lower - upper)
+
+
+@compiled
+def hashed(i: int, j: int, salt: int) -> int:
+    """32 well mixed bits of two whole numbers and a salt."""
+    h = np.uint32(i) * np.uint32(0x9E3779B1) ^ np.uint32(j) * np.uint32(0x85EBCA77)
+    h = np.uint32(h ^ np.uint32(salt) * np.uint32(0xC2B2AE3D))
+    h = np.uint32((h ^ (h >> np.uint32(15))) * np.uint32(0x2C1B3C6D))
+    h = np.uint32((h ^ (h >> np.uint32(12))) * np.uint32(0x297A2D39))
+    return np.uint32(h ^ (h >> np.uint32(15)))
+
+
+@compiled
+def cell_distances(x: float, y: float, salt: int) -> tuple[float, float]:
+    """Distances to the nearest and second nearest seed of a jittered grid of edge 1.
+
+    Their difference is near zero on the walls between cells (S. Worley, SIGGRAPH 1996,
+    10.1145/237170.237267).
+    """
+    column, row = int(math.floor(x)), int(math.floor(y))
+    first, second = 9.0, 9.0
+    for j in range(row - 1, row + 2):
+        for i in range(column - 1, column + 2):
+            bits = hashed(i, j, salt)
+            dx = i + 0.1 + 0.8 * ((bits & 0xFFFF) / 65536.0) - x
+            dy = j + 0.1 + 0.8 * ((bits >> 16) / 65536.0) - y
+            squared = dx * dx + dy * dy
+            if squared < first:
+                first, second = squared, first
+            elif squared < second:
+                second = squared
+    return math.sqrt(first), math.sqrt(second)
+
+
+@compiled
+def ramp(low: float, high: float, value: float) -> float:
+    """0 below `low`, 1 above `high`, straight between; `high` may be the smaller one."""
+    t = (value - low) / (high - low)
+    return min(1.0, max(0.0, t))

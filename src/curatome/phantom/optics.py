@@ -1,0 +1,183 @@
+"""Light through stained tissue and through a scanner: Beer-Lambert, blur, sharpening, white."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curatome.phantom.compiled import compiled
+from curatome.phantom.noise import Texture, hashed, sample
+
+Planes = NDArray[np.float32]
+Floats = NDArray[np.float64]
+
+INKS: dict[str, tuple[float, float, float]] = {
+    "blue": (1.10, 0.75, 0.18),
+    "green": (1.05, 0.32, 0.85),
+    "black": (1.00, 1.02, 0.98),
+}
+"""Optical density of pen ink in red, green and blue at full strength."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A laboratory's stain.
+
+    Attributes:
+        hematoxylin: unit vector of optical density in red, green, blue.
+        eosin: likewise.
+        strength: how strongly each is taken up, 1 as usual.
+    """
+
+    hematoxylin: tuple[float, float, float]
+    eosin: tuple[float, float, float]
+    strength: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Scanner:
+    """What a scanner does to the light.
+
+    Attributes:
+        name: ScanScope ID in the file.
+        mpp: µm per pixel.
+        objective: nominal magnification.
+        blur_um: standard deviation of the optical blur.
+        sharpen: strength of the unsharp mask.
+        white: red, green, blue of clean glass at the middle of the field, 0 to 1.
+        noise: standard deviation of the sensor's grain, gray levels.
+        quality: JPEG quality.
+    """
+
+    name: str
+    mpp: float
+    objective: int
+    blur_um: float
+    sharpen: float
+    white: tuple[float, float, float]
+    noise: float
+    quality: int
+
+
+def _unit(r: float, g: float, b: float) -> tuple[float, float, float]:
+    length = math.sqrt(r * r + g * g + b * b)
+    return r / length, g / length, b / length
+
+
+SITES: dict[str, Site] = {
+    "north": Site(_unit(0.62, 0.69, 0.36), _unit(0.20, 0.82, 0.50), (1.0, 1.0)),
+    "south": Site(_unit(0.55, 0.74, 0.40), _unit(0.13, 0.86, 0.36), (0.88, 1.12)),
+}
+SCANNERS: dict[str, Scanner] = {
+    "aria": Scanner("aria", 0.4990, 20, 0.33, 0.75, (0.957, 0.955, 0.960), 1.2, 80),
+    "boreal": Scanner("boreal", 0.5032, 20, 0.46, 0.30, (0.940, 0.935, 0.922), 0.8, 85),
+    "cirrus": Scanner("cirrus", 0.2522, 40, 0.29, 0.60, (0.962, 0.958, 0.968), 1.5, 78),
+}
+
+
+def kernel(scanner: Scanner) -> Planes:
+    """The scanner's separable point spread: a blur, then an unsharp mask twice as wide."""
+    sigma = max(scanner.blur_um / scanner.mpp, 0.3)
+    wide = math.hypot(sigma, 1.0)
+    reach = max(2, math.ceil(2.5 * wide))
+    offset = np.arange(-reach, reach + 1)
+    narrow_part, wide_part = (np.exp(-0.5 * (offset / s) ** 2) for s in (sigma, wide))
+    taps = (1 + scanner.sharpen / 2) * narrow_part / narrow_part.sum()
+    taps -= scanner.sharpen / 2 * wide_part / wide_part.sum()
+    return (taps / taps.sum()).astype(np.float32)
+
+
+_STEPS_PER_DENSITY = 2048
+_TRANSMISSION = np.power(10.0, -np.arange(5 * _STEPS_PER_DENSITY) / _STEPS_PER_DENSITY).astype(
+    np.float32
+)
+
+
+@compiled
+def _transmit(dyes: Planes, vectors: Floats, table: Planes, light: Planes) -> None:
+    """Beer-Lambert: (D, H, W) dyes and (D, 3) vectors to (3, H, W) light, 0 to 1."""
+    _, height, width = dyes.shape
+    scale = np.float32(2048.0)
+    last = np.float32(table.shape[0] - 1)
+    for channel in range(3):
+        a = np.float32(vectors[0, channel]) * scale
+        b = np.float32(vectors[1, channel]) * scale
+        c = np.float32(vectors[2, channel]) * scale
+        for j in range(height):
+            for i in range(width):
+                density = a * dyes[0, j, i] + b * dyes[1, j, i] + c * dyes[2, j, i]
+                light[channel, j, i] = table[int(min(density + np.float32(0.5), last))]
+
+
+@compiled
+def _spread(light: Planes, taps: Planes) -> Planes:
+    """Convolve (3, H, W) along both axes, keeping only whole windows."""
+    reach = taps.shape[0] // 2
+    _, height, width = light.shape
+    rows, columns = height - 2 * reach, width - 2 * reach
+    out = np.empty((3, rows, columns), np.float32)
+    line = np.empty(width, np.float32)
+    for channel in range(3):
+        for j in range(rows):
+            line[:] = np.float32(0.0)
+            for k in range(2 * reach + 1):
+                for i in range(width):
+                    line[i] += taps[k] * light[channel, j + k, i]
+            for i in range(columns):
+                out[channel, j, i] = np.float32(0.0)
+            for k in range(2 * reach + 1):
+                for i in range(columns):
+                    out[channel, j, i] += taps[k] * line[i + k]
+    return out
+
+
+@compiled
+def _expose(
+    light: Planes, white: Floats, field: Texture, origin: tuple[int, int], noise: float
+) -> NDArray[np.uint8]:
+    """(3, H, W) light to (H, W, 3) gray levels: lamp, lanes of the line camera, grain."""
+    _, height, width = light.shape
+    out = np.empty((height, width, 3), np.uint8)
+    for j in range(height):
+        y = origin[1] + j
+        for i in range(width):
+            x = origin[0] + i
+            lamp = 0.991 + 0.012 * sample(field, x / 700.0, y / 700.0 + 40.0)
+            lane = (x % 2040) / 2040.0 - 0.5
+            lamp -= 0.028 * lane * lane
+            bits = hashed(x, y, 77)
+            for channel in range(3):
+                value = (bits >> (10 * channel)) & 1023
+                grain = noise * 3.46 * (value / 1023.0 - 0.5)
+                level = 255.0 * white[channel] * lamp * light[channel, j, i] + grain + 0.5
+                out[j, i, channel] = np.uint8(min(255.0, max(0.0, level)))
+    return out
+
+
+def reach(scanner: Scanner) -> int:
+    """How many pixels beyond a block its own pixels depend on."""
+    return len(kernel(scanner)) // 2
+
+
+def scan(
+    dyes: Planes, vectors: Floats, scanner: Scanner, field: Texture, origin: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """What the scanner records of the dyes in a block.
+
+    Args:
+        dyes: (3, H + 2r, W + 2r), hematoxylin, eosin and ink with a margin of `reach(scanner)`.
+        vectors: (3, 3), optical density of each in red, green, blue.
+        scanner: the scanner.
+        field: the noise texture.
+        origin: x and y of the block's first pixel (without margin), px.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    light = np.empty_like(dyes)
+    _transmit(dyes, vectors, _TRANSMISSION, light)
+    spread = _spread(light, kernel(scanner))
+    return _expose(spread, np.array(scanner.white), field, origin, scanner.noise)

@@ -1,0 +1,166 @@
+"""The truth about a synthetic cohort, as tables. Coordinates are level-0 px unless named _um."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import shapely
+from shapely import affinity
+
+from curatome.phantom import fabric
+from curatome.phantom.nuclei import CLASSES
+from curatome.phantom.scene import Scene
+from curatome.tables import Column, TableSpec
+
+_TEXT, _REAL, _BYTES = pa.string(), pa.float64(), pa.binary()
+_SLIDE = Column("slide", _TEXT, "name of the slide")
+
+SLIDES = TableSpec(
+    "phantom_slides",
+    (
+        _SLIDE,
+        Column("file", _TEXT, "path relative to the cohort's folder"),
+        Column("case", _TEXT, "patient"),
+        Column("block", _TEXT, "tissue block"),
+        Column("diagnosis", _TEXT, "the case's diagnosis"),
+        Column("site", _TEXT, "laboratory that stained it"),
+        Column("scanner", _TEXT, "scanner"),
+        Column("stain", _TEXT, "stain"),
+        Column("tissue", _TEXT, "resection or biopsy"),
+        Column("mpp", _REAL, "true scale", "µm/px"),
+        Column("mpp_in_file", pa.bool_(), "whether the file says its scale"),
+        Column("width", pa.int64(), "width of level 0", "level-0 px"),
+        Column("height", pa.int64(), "height of level 0", "level-0 px"),
+        Column("tissue_area_um2", _REAL, "area within the outline", "µm²"),
+        Column("outline", _BYTES, "outline of the tissue, WKB", "level-0 px"),
+    ),
+)
+REGIONS = TableSpec(
+    "phantom_regions",
+    (
+        _SLIDE,
+        Column("region", pa.int64(), "number within the slide"),
+        Column("class", _TEXT, ", ".join(fabric.KINDS)),
+        Column("area_um2", _REAL, "area", "µm²"),
+        Column("polygon", _BYTES, "outline, WKB", "level-0 px"),
+    ),
+)
+NUCLEI = TableSpec(
+    "phantom_nuclei",
+    (
+        _SLIDE,
+        Column("nucleus", pa.int64(), "number within the slide"),
+        Column("x_um", _REAL, "center from the left edge", "µm"),
+        Column("y_um", _REAL, "center from the top edge", "µm"),
+        Column("class", _TEXT, ", ".join(CLASSES)),
+        Column("long_um", _REAL, "long axis, whole length", "µm"),
+        Column("short_um", _REAL, "short axis, whole length", "µm"),
+        Column("angle", _REAL, "long axis against x, clockwise as seen, 0 to π", "rad"),
+    ),
+)
+ARTIFACTS = TableSpec(
+    "phantom_artifacts",
+    (
+        _SLIDE,
+        Column("artifact", pa.int64(), "number within the slide"),
+        Column("kind", _TEXT, "pen or fold"),
+        Column("polygon", _BYTES, "what it covers, WKB", "level-0 px"),
+    ),
+)
+
+
+def in_pixels(geometry: shapely.Geometry, mpp: float) -> bytes:
+    """A geometry in µm as WKB in level-0 px."""
+    scaled = affinity.scale(geometry, 1 / mpp, 1 / mpp, origin=(0, 0))
+    out: bytes = shapely.to_wkb(scaled)
+    return out
+
+
+def slide_row(scene: Scene, file: str) -> dict[str, Any]:
+    """A row of `SLIDES`."""
+    plan, outline = scene.plan, scene.tissue_outline()
+    return {
+        "slide": plan.name,
+        "file": file,
+        "case": plan.case.name,
+        "block": plan.block,
+        "diagnosis": plan.case.diagnosis,
+        "site": plan.site,
+        "scanner": plan.scanner,
+        "stain": "H&E",
+        "tissue": plan.tissue,
+        "mpp": plan.mpp,
+        "mpp_in_file": plan.mpp_in_file,
+        "width": plan.width,
+        "height": plan.height,
+        "tissue_area_um2": outline.area,
+        "outline": in_pixels(outline, plan.mpp),
+    }
+
+
+def region_rows(scene: Scene) -> list[dict[str, Any]]:
+    """Rows of `REGIONS`: every outline, then the stroma that is left of each piece of tissue."""
+    shapes = [shapely.make_valid(p) for p in scene.regions.polygons()]
+    kinds = [fabric.KINDS[int(kind)] for kind in scene.regions.kind]
+    taken = shapely.union_all(shapes)
+    for piece in scene.tissue.polygons():
+        shapes.append(shapely.make_valid(piece).difference(taken))
+        kinds.append("stroma")
+    return [
+        {
+            "slide": scene.plan.name,
+            "region": number,
+            "class": kind,
+            "area_um2": shape.area,
+            "polygon": in_pixels(shape, scene.plan.mpp),
+        }
+        for number, (shape, kind) in enumerate(zip(shapes, kinds, strict=True))
+    ]
+
+
+def nuclei_table(scene: Scene) -> pa.Table:
+    """The slide's part of `NUCLEI`."""
+    nuclei = scene.nuclei
+    return NUCLEI.from_columns(
+        {
+            "slide": [scene.plan.name] * len(nuclei),
+            "nucleus": np.arange(len(nuclei)),
+            "x_um": nuclei.x,
+            "y_um": nuclei.y,
+            "class": np.array(CLASSES, dtype=object)[nuclei.kind],
+            "long_um": nuclei.long,
+            "short_um": nuclei.short,
+            "angle": nuclei.angle,
+        }
+    )
+
+
+def artifact_rows(scene: Scene) -> list[dict[str, Any]]:
+    """Rows of `ARTIFACTS`."""
+    return [
+        {
+            "slide": scene.plan.name,
+            "artifact": number,
+            "kind": stroke.kind,
+            "polygon": in_pixels(stroke.outline, scene.plan.mpp),
+        }
+        for number, stroke in enumerate(scene.strokes)
+    ]
+
+
+def truth_tables(scenes: Sequence[Scene], files: Mapping[str, str]) -> dict[str, pa.Table]:
+    """All four tables of a cohort, which need no pixels.
+
+    Args:
+        scenes: the slides.
+        files: the file of each slide, by its name.
+    """
+    return {
+        "slides": SLIDES.from_rows([slide_row(s, files[s.plan.name]) for s in scenes]),
+        "regions": REGIONS.from_rows([row for s in scenes for row in region_rows(s)]),
+        "nuclei": pa.concat_tables([nuclei_table(s) for s in scenes]),
+        "artifacts": ARTIFACTS.from_rows([row for s in scenes for row in artifact_rows(s)]),
+    }

@@ -1,0 +1,267 @@
+"""The project's store: slides, files, cases and findings, in SQLite through SQLAlchemy Core."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from curatome.errors import ProjectError
+from curatome.findings import Finding, Place, Severity
+from curatome.units import Mpp
+
+VERSION = 1
+
+SlideState = Literal["ready", "held", "refused", "unreadable"]
+Pair = tuple[float, float]
+
+_meta = sa.MetaData()
+_versions = sa.Table("meta", _meta, sa.Column("version", sa.Integer, primary_key=True))
+_slides = sa.Table(
+    "slides",
+    _meta,
+    sa.Column("slide", sa.String(16), primary_key=True),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("entry", sa.JSON, nullable=False),
+)
+_files = sa.Table(
+    "files",
+    _meta,
+    sa.Column("path", sa.Text, primary_key=True),
+    sa.Column("slide", sa.String(16), nullable=False, index=True),
+    sa.Column("stamp", sa.Text, nullable=False),
+)
+_cases = sa.Table(
+    "cases",
+    _meta,
+    sa.Column("case", sa.Text, primary_key=True),
+    sa.Column("fields", sa.JSON, nullable=False),
+)
+_findings = sa.Table(
+    "findings",
+    _meta,
+    sa.Column("origin", sa.Text, primary_key=True),
+    sa.Column("fingerprint", sa.String(16), primary_key=True),
+    sa.Column("content", sa.JSON, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class SlideEntry:
+    """A registered slide.
+
+    Attributes:
+        slide: first 16 digits of the content hash.
+        sha256: content hash over its files.
+        path: where it was last seen, as `Project.relative` writes it.
+        state: ready; held (no trustworthy MPP); refused (of a kind that is not standardized);
+            or unreadable.
+        reason: why it is not ready, in words.
+        format: the file format, or None.
+        width: of level 0 in pixels, or None.
+        height: of level 0 in pixels, or None.
+        objective_power: as recorded in the file.
+        file_scanner: as recorded in the file.
+        file_mpp: µm per pixel (x, y) as recorded in the file; not judged.
+        table_mpp: as given by the table of slides.
+        user_mpp: as set by a person.
+        mpp: what was resolved from these, or None.
+        declared: case, site, scanner, stain, block and other declared fields.
+    """
+
+    slide: str
+    sha256: str
+    path: str
+    state: SlideState
+    reason: str = ""
+    format: str | None = None
+    width: int | None = None
+    height: int | None = None
+    objective_power: float | None = None
+    file_scanner: str | None = None
+    file_mpp: Pair | None = None
+    table_mpp: Pair | None = None
+    user_mpp: Pair | None = None
+    mpp: Mpp | None = None
+    declared: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def case(self) -> str | None:
+        """The case it belongs to, or None if nobody said."""
+        return self.declared.get("case")
+
+    @property
+    def scanner(self) -> str | None:
+        """The scanner by the table, else by the file."""
+        return self.declared.get("scanner") or self.file_scanner
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.rpartition("/")[2]
+
+
+class Store:
+    """What is known about a project. Every call is one transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def slides(self) -> list[SlideEntry]:
+        """All registered slides, by path."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(_slides.c.entry).order_by(_slides.c.path))
+            return [_entry(row.entry) for row in rows]
+
+    def slide(self, slide: str) -> SlideEntry | None:
+        """One slide by its id."""
+        with self._engine.connect() as connection:
+            query = sa.select(_slides.c.entry).where(_slides.c.slide == slide)
+            row = connection.execute(query).one_or_none()
+            return None if row is None else _entry(row.entry)
+
+    def save_slide(
+        self, entry: SlideEntry, findings: Iterable[Finding], files: Mapping[str, str] | None = None
+    ) -> None:
+        """Keep a slide, what was found about it, and the files it was seen under.
+
+        Args:
+            entry: the slide; replaces what was known.
+            findings: replace the slide's earlier ones.
+            files: path to stamp (size and time of change) of each file.
+        """
+        with self._engine.begin() as connection:
+            _upsert(
+                connection,
+                _slides,
+                {
+                    "slide": entry.slide,
+                    "sha256": entry.sha256,
+                    "path": entry.path,
+                    "state": entry.state,
+                    "entry": _plain(entry),
+                },
+            )
+            for path, stamp in (files or {}).items():
+                _upsert(connection, _files, {"path": path, "slide": entry.slide, "stamp": stamp})
+            _replace_findings(connection, f"slide:{entry.slide}", findings)
+
+    def files(self) -> dict[str, tuple[str, str]]:
+        """Every path a slide was seen under, with the slide and the file's stamp."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(_files).order_by(_files.c.path))
+            return {row.path: (row.slide, row.stamp) for row in rows}
+
+    def cases(self) -> dict[str, dict[str, Any]]:
+        """The declared fields of every case."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(_cases).order_by(_cases.c.case))
+            return {row.case: row.fields for row in rows}
+
+    def save_cases(self, cases: Mapping[str, Mapping[str, Any]]) -> None:
+        """Keep cases; each replaces what was known of it."""
+        with self._engine.begin() as connection:
+            for case, fields in cases.items():
+                _upsert(connection, _cases, {"case": case, "fields": dict(fields)})
+
+    def findings(self, prefix: str = "") -> list[Finding]:
+        """Findings of all origins that begin with `prefix`, worst first, each once."""
+        with self._engine.connect() as connection:
+            query = sa.select(_findings).where(_findings.c.origin.startswith(prefix))
+            rows = connection.execute(query.order_by(_findings.c.origin))
+            found = {row.fingerprint: _finding(row.content) for row in rows}
+        return sorted(found.values(), key=lambda f: (-f.severity, f.code, f.subject, f.key))
+
+    def save_findings(self, origin: str, findings: Iterable[Finding]) -> None:
+        """Replace what an origin (a stage's name, `build:KEY`) has found before."""
+        with self._engine.begin() as connection:
+            _replace_findings(connection, origin, findings)
+
+
+def open_store(url: str) -> Store:
+    """The store at a database URL, made if it is new.
+
+    Raises:
+        ProjectError: it was written by another version, or is no database.
+    """
+    engine = sa.create_engine(url)
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _harden)
+    try:
+        _meta.create_all(engine)
+        with engine.begin() as connection:
+            found = connection.execute(sa.select(_versions.c.version)).scalar()
+            if found is None:
+                connection.execute(_versions.insert().values(version=VERSION))
+    except sa.exc.DatabaseError as error:
+        raise ProjectError(f"{engine.url.database} is not a usable store: {error.orig}.") from error
+    if found not in (None, VERSION):
+        raise ProjectError(
+            f"{engine.url.database} has version {found}; this Curatome knows version {VERSION}. "
+            "Use the Curatome that wrote it."
+        )
+    return Store(engine)
+
+
+def _harden(connection: Any, _record: Any) -> None:
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _upsert(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> None:
+    keys = [column.name for column in table.primary_key]
+    connection.execute(
+        table.delete().where(sa.and_(*(table.c[key] == values[key] for key in keys)))
+    )
+    connection.execute(table.insert().values(**values))
+
+
+def _replace_findings(connection: sa.Connection, origin: str, findings: Iterable[Finding]) -> None:
+    connection.execute(_findings.delete().where(_findings.c.origin == origin))
+    unique = {finding.fingerprint: finding for finding in findings}
+    for fingerprint, finding in unique.items():
+        content = {**vars(finding), "evidence": dict(finding.evidence)}
+        content["severity"] = int(finding.severity)
+        content["place"] = None if finding.place is None else list(vars(finding.place).values())
+        connection.execute(
+            _findings.insert().values(origin=origin, fingerprint=fingerprint, content=content)
+        )
+
+
+def _finding(content: Mapping[str, Any]) -> Finding:
+    place = content["place"]
+    return Finding(
+        **{
+            **content,
+            "severity": Severity(content["severity"]),
+            "place": None if place is None else Place(*place),
+        }
+    )
+
+
+def _plain(entry: SlideEntry) -> dict[str, Any]:
+    plain = {**vars(entry), "declared": dict(entry.declared)}
+    plain["mpp"] = None if entry.mpp is None else list(vars(entry.mpp).values())
+    loaded: dict[str, Any] = json.loads(json.dumps(plain, default=str))
+    return loaded
+
+
+def _entry(plain: Mapping[str, Any]) -> SlideEntry:
+    entry = SlideEntry(**plain)
+    return replace(
+        entry,
+        file_mpp=_pair(plain["file_mpp"]),
+        table_mpp=_pair(plain["table_mpp"]),
+        user_mpp=_pair(plain["user_mpp"]),
+        mpp=None if plain["mpp"] is None else Mpp(*plain["mpp"]),
+    )
+
+
+def _pair(value: Sequence[float] | None) -> Pair | None:
+    return None if value is None else (float(value[0]), float(value[1]))

@@ -1,0 +1,1 @@
+"""Standardization: tiles of declared scales, cut from slides at their true size."""

@@ -1,0 +1,90 @@
+"""Pixels of a plane, computed strip by strip from one level of the slide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from curatome.slides.readers.base import Pixels, SlideReader
+from curatome.tiles.plane import Plane
+from curatome.tiles.resample import resample
+
+PAD_VALUE = 255
+"""What lies beyond the slide: white in all channels."""
+
+_STRIP_PX = 256
+_READ_PIXELS = 8 << 20  # source pixels held at once, at the most
+_MARGIN = 1.0  # source pixels around a box that interpolation may draw on
+
+Boxes = npt.NDArray[np.int64]
+"""(N, 4): left, top, right, bottom in canvas pixels."""
+
+
+def render(slide: SlideReader, plane: Plane, boxes: Boxes) -> tuple[Pixels, int, int]:
+    """The canvas under a set of boxes.
+
+    Only what the boxes need is read; canvas between them is left white.
+
+    Args:
+        slide: the open slide.
+        plane: the canvas.
+        boxes: what is needed.
+
+    Returns:
+        The smallest canvas that holds all boxes, (H, W, 3) uint8, and the canvas coordinates of
+        its left and top edge.
+
+    Raises:
+        UnreadableSlide: pixels cannot be decoded.
+    """
+    left, top = boxes[:, :2].min(axis=0).tolist()
+    right, bottom = boxes[:, 2:].max(axis=0).tolist()
+    canvas = np.full((bottom - top, right - left, 3), PAD_VALUE, np.uint8)
+    level = slide.facts.levels[plane.level]
+    reduction = max(plane.step_x / level.downsample_x, plane.step_y / level.downsample_y, 1.0)
+    for x0, y0, x1, y1 in _pieces(plane, boxes, reduction):
+        out = canvas[y0 - top : y1 - top, x0 - left : x1 - left]
+        _render_piece(slide, plane, (x0, y0), out)
+    return canvas, left, top
+
+
+def _render_piece(slide: SlideReader, plane: Plane, corner: tuple[int, int], out: Pixels) -> None:
+    level = slide.facts.levels[plane.level]
+    x, y = corner[0] * plane.step_x, corner[1] * plane.step_y
+    margin_x, margin_y = _MARGIN * level.downsample_x, _MARGIN * level.downsample_y
+    region = slide.read(
+        plane.level,
+        x - margin_x,
+        y - margin_y,
+        x + out.shape[1] * plane.step_x + margin_x,
+        y + out.shape[0] * plane.step_y + margin_y,
+    )
+    resample(region, x, y, (plane.step_x, plane.step_y), out)
+
+
+def _pieces(plane: Plane, boxes: Boxes, reduction: float) -> Iterator[tuple[int, int, int, int]]:
+    """Rectangles that cover the boxes as far as they lie on the slide, each small enough."""
+    rows = max(8, min(_STRIP_PX, int(2 * _STRIP_PX / reduction)))
+    columns = max(8, int(_READ_PIXELS / (rows * reduction**2)))
+    bottom = min(int(boxes[:, 3].max()), plane.height)
+    for y0 in range(int(boxes[:, 1].min()), bottom, rows):
+        y1 = min(y0 + rows, bottom)
+        crossing = boxes[(boxes[:, 1] < y1) & (boxes[:, 3] > y0)]
+        for start, end in _runs(crossing[:, 0], crossing[:, 2]):
+            stop = min(end, plane.width)
+            for x0 in range(start, stop, columns):
+                yield x0, y0, min(x0 + columns, stop), y1
+
+
+def _runs(starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Unions of intervals, from left to right."""
+    runs: list[tuple[int, int]] = []
+    order = np.argsort(starts, kind="stable")
+    for start, end in zip(starts[order].tolist(), ends[order].tolist(), strict=True):
+        if runs and start <= runs[-1][1]:
+            runs[-1] = (runs[-1][0], max(runs[-1][1], end))
+        else:
+            runs.append((start, end))
+    return runs

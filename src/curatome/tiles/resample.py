@@ -1,0 +1,152 @@
+"""Resampling to an exact scale: area averaging where reducing, bilinear where enlarging.
+
+Both are separable and linear, so one axis is described by its taps: for every output pixel the
+first input pixel it draws on, and the weights of that one and the next ones. Weights are whole
+numbers that add up to 2**15, so that results are the same on every machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from curatome.slides.readers.base import Pixels, Region
+
+_BITS = 15
+_ONE = 1 << _BITS
+
+
+@dataclass(frozen=True)
+class Taps:
+    """How one axis is resampled.
+
+    Attributes:
+        first: (N,) int64, the first input pixel of each output pixel.
+        weights: (N, K) uint32, weights of K input pixels from there; each row adds up to 2**15.
+    """
+
+    first: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.uint32]
+
+
+def axis_taps(start: float, step: float, count: int, size: int) -> Taps:
+    """Taps of one axis.
+
+    Output pixel i covers the input interval from `start + i * step` to `start + (i + 1) * step`,
+    in input pixels; input pixel j covers j to j + 1. For step >= 1 a weight is the share of the
+    interval that lies in the pixel (exact area averaging); for step < 1 it is that of linear
+    interpolation between pixel centers at the interval's center. Beyond its ends the input
+    continues with its outermost pixel.
+
+    Args:
+        start: left edge of output pixel 0.
+        step: input pixels per output pixel.
+        count: number of output pixels.
+        size: number of input pixels.
+    """
+    edges = start + step * np.arange(count + 1, dtype=np.float64)
+    if step >= 1.0:
+        low, high = edges[:-1], edges[1:]
+        first = np.floor(low).astype(np.int64)
+        pixel = first[:, None] + np.arange(int(np.ceil(step)) + 1)
+        share = np.minimum(high[:, None], pixel + 1) - np.maximum(low[:, None], pixel)
+        real = np.maximum(share, 0.0) / step
+    else:
+        center = edges[:-1] + step / 2 - 0.5
+        first = np.floor(center).astype(np.int64)
+        pixel = first[:, None] + np.arange(2)
+        real = np.abs(1.0 - np.abs(center[:, None] - pixel))
+    return _inside(pixel, _whole(real), size)
+
+
+def _whole(real: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    # Rounding the running sum, not the weights, makes every row add up exactly.
+    total = np.rint(np.cumsum(real, axis=1) / real.sum(axis=1, keepdims=True) * _ONE)
+    return np.diff(total.astype(np.int64), axis=1, prepend=0)
+
+
+def _inside(pixel: npt.NDArray[np.int64], weights: npt.NDArray[np.int64], size: int) -> Taps:
+    # Weights of pixels beyond the ends go to the outermost pixel; then every window is shifted
+    # so that it lies inside.
+    count, width = pixel.shape
+    width = min(width, size)
+    clipped = np.clip(pixel, 0, size - 1)
+    first = np.clip(pixel[:, 0], 0, size - width)
+    moved = np.zeros((count, width), np.int64)
+    rows = np.broadcast_to(np.arange(count)[:, None], clipped.shape)
+    np.add.at(moved, (rows, np.clip(clipped - first[:, None], 0, width - 1)), weights)
+    used = max(1, int(np.flatnonzero(moved.any(axis=0))[-1]) + 1)
+    return Taps(first, np.ascontiguousarray(moved[:, :used].astype(np.uint32)))
+
+
+def resample(region: Region, x: float, y: float, step: tuple[float, float], out: Pixels) -> None:
+    """Resample a region into `out`.
+
+    Args:
+        region: source pixels and where they lie.
+        x: left edge of `out` in level-0 pixels.
+        y: top edge of `out` in level-0 pixels.
+        step: level-0 pixels per pixel of `out`, along x and y.
+        out: (H, W, 3) uint8, written; rows may be strided, pixels must be contiguous.
+    """
+    height, width, _ = region.pixels.shape
+    across = axis_taps((x - region.x) / region.step_x, step[0] / region.step_x, out.shape[1], width)
+    down = axis_taps((y - region.y) / region.step_y, step[1] / region.step_y, out.shape[0], height)
+    if _is_copy(across) and _is_copy(down):
+        top, left = down.first[0], across.first[0]
+        out[:] = region.pixels[top : top + out.shape[0], left : left + out.shape[1]]
+        return
+    source = np.ascontiguousarray(region.pixels).reshape(height, width * 3)
+    _apply(source, down.first, down.weights, across.first, across.weights, out)
+
+
+def _is_copy(taps: Taps) -> bool:
+    steps = np.diff(taps.first)
+    return taps.weights.shape[1] == 1 and bool((steps == 1).all())
+
+
+@numba.njit(cache=True, nogil=True, boundscheck=False)
+def _apply(  # noqa: PLR0917 - plain arrays are what numba compiles
+    source: Pixels,
+    row_first: npt.NDArray[np.int64],
+    row_weights: npt.NDArray[np.uint32],
+    column_first: npt.NDArray[np.int64],
+    column_weights: npt.NDArray[np.uint32],
+    out: Pixels,
+) -> None:  # pragma: no cover - compiled
+    height, width = out.shape[0], out.shape[1]
+    row_taps, column_taps = row_weights.shape[1], column_weights.shape[1]
+    left = column_first[0] * 3
+    right = (column_first[width - 1] + column_taps) * 3
+    line = np.empty(source.shape[1], np.uint32)
+    for i in range(height):
+        # Down: 16 bits with 8 of them behind the point.
+        top = row_first[i]
+        weight = row_weights[i, 0]
+        row = source[top]
+        for k in range(left, right):
+            line[k] = weight * row[k]
+        for t in range(1, row_taps):
+            weight = row_weights[i, t]
+            if weight != 0:
+                row = source[top + t]
+                for k in range(left, right):
+                    line[k] += weight * row[k]
+        for k in range(left, right):
+            line[k] = (line[k] + np.uint32(64)) >> np.uint32(7)
+        # Across: 31 bits, rounded to 8.
+        for j in range(width):
+            at = column_first[j] * 3
+            red = green = blue = np.uint32(1 << 22)
+            for t in range(column_taps):
+                weight = column_weights[j, t]
+                red += weight * line[at]
+                green += weight * line[at + 1]
+                blue += weight * line[at + 2]
+                at += 3
+            out[i, j, 0] = red >> np.uint32(23)
+            out[i, j, 1] = green >> np.uint32(23)
+            out[i, j, 2] = blue >> np.uint32(23)

@@ -1,0 +1,231 @@
+"""`curatome build`: slides in, standardized tiles and their manifest out."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from curatome.durable import remove_unfinished
+from curatome.errors import BuildError
+from curatome.findings import Finding
+from curatome.jobs import Limits, Task, run_tasks
+from curatome.project import Project, SlideEntry
+from curatome.protocol import Protocol
+from curatome.tiles.engine import part_path
+from curatome.tiles.record import SlideRecord, load_record, slide_key
+from curatome.tiles.survey import SlideSource
+from curatome.workflows.estimate import Estimate, check_room, estimate_build
+from curatome.workflows.manifest import write_manifest
+from curatome.workflows.obstacles import changed_on_disk, failed_slide, plan_findings
+from curatome.workflows.runs import save_run
+from curatome.workflows.watch import Silent, Watcher
+
+_BASE_MEMORY = 4 << 30  # address space of a child: libraries, caches and a strip of the slide
+_COPIES = 6  # of the largest block of canvas that may be alive at once
+
+
+@dataclass(frozen=True)
+class Job:
+    """A slide of the build.
+
+    Attributes:
+        entry: the registered slide.
+        source: where it is and what its build is known by.
+        record: its plan, once it has been surveyed.
+    """
+
+    entry: SlideEntry
+    source: SlideSource
+    record: SlideRecord | None = None
+
+    def missing(self, build: Path) -> list[int]:
+        """Units that are not done."""
+        units = self.record.units if self.record else 0
+        return [n for n in range(units) if not part_path(build, self.source.key, n).exists()]
+
+
+Work = Sequence[tuple[Job, Sequence[int]]]
+"""Slides, each with the units that are not done."""
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What a build did.
+
+    Attributes:
+        estimate: what it was about to do.
+        made: tiles made by this run.
+        bytes: bytes of images written by this run.
+        seconds: time it took.
+        tiles: tiles of the whole dataset, by scale.
+        slides: slides of the whole dataset.
+        findings: all findings that stand.
+    """
+
+    estimate: Estimate
+    made: int
+    bytes: int
+    seconds: float
+    tiles: Mapping[str, int]
+    slides: int
+    findings: tuple[Finding, ...]
+
+
+@dataclass
+class _Course:
+    """How a run goes: its means, and what has come of it so far."""
+
+    project: Project
+    workers: int
+    watcher: Watcher
+    made: int = 0
+    bytes: int = 0
+    failed: dict[str, Finding] = field(default_factory=dict)
+
+
+def build_project(
+    project: Project,
+    workers: int = 1,
+    watcher: Watcher | None = None,
+    dry_run: bool = False,
+) -> BuildResult:
+    """Bring the build up to date: survey new slides, make missing tiles, write the manifest.
+
+    Can be interrupted at any moment and called again; what is done is not done twice, and the
+    result has the same bytes.
+
+    Args:
+        project: the project.
+        workers: how many children read slides at the same time.
+        watcher: is told the course, the estimate first.
+        dry_run: stop after the estimate.
+
+    Raises:
+        ProjectError: another process is changing the project.
+        BuildError: there is no slide to build, or not enough room on the disk.
+    """
+    started = time.monotonic()
+    course = _Course(project, workers, watcher or Silent())
+    with project.locked():
+        project.build.mkdir(exist_ok=True)
+        remove_unfinished(project.build)
+        jobs = _survey(_jobs(course), course)
+        work = [(job, job.missing(project.build)) for job in jobs]
+        estimate = estimate_build(project, [(job.record, units) for job, units in work], workers)
+        course.watcher.estimated(estimate)
+        if not dry_run:
+            check_room(estimate, project.build)
+            _make_units(work, course)
+            _save_findings(jobs, course)
+            done = [job for job in jobs if job.record and not job.missing(project.build)]
+            write_manifest(project, {j.source.key: j.record for j in done if j.record})
+        done = [job for job in jobs if job.record and not job.missing(project.build)]
+        seconds = time.monotonic() - started
+        if course.made:
+            save_run(project, course.made, course.bytes, seconds, workers)
+    tiles: Counter[str] = Counter()
+    for job in done:
+        tiles.update(job.record.tiles if job.record else {})
+    return BuildResult(
+        estimate=estimate,
+        made=course.made,
+        bytes=course.bytes,
+        seconds=seconds,
+        tiles=dict(tiles),
+        slides=len(done),
+        findings=tuple(project.store.findings()),
+    )
+
+
+def _jobs(course: _Course) -> list[Job]:
+    project = course.project
+    ready = [entry for entry in project.store.slides() if entry.state == "ready" and entry.mpp]
+    if not ready:
+        raise BuildError(
+            "no slide is ready to be built. Add slides with `curatome add PATH`; "
+            "`curatome status` says what holds others back."
+        )
+    jobs = []
+    for entry in ready:
+        assert entry.mpp is not None
+        path = project.absolute(entry.path)
+        key = slide_key(entry.sha256, entry.mpp, project.protocol)
+        finding = changed_on_disk(entry, path, project.store.files())
+        if finding is not None:
+            course.failed[key] = finding
+        jobs.append(Job(entry, SlideSource(path, entry.sha256, key, entry.mpp)))
+    return jobs
+
+
+def _survey(jobs: Sequence[Job], course: _Course) -> list[Job]:
+    """The jobs with their records; slides that were not surveyed before are surveyed now."""
+    build = course.project.build
+    known = {job.source.key: load_record(build, job.source.key) for job in jobs}
+    tasks = [
+        Task(
+            job.source.key,
+            "curatome.tiles.survey:survey_slide",
+            (build, job.source, course.project.protocol),
+        )
+        for job in jobs
+        if known[job.source.key] is None and job.source.key not in course.failed
+    ]
+    by_key = {job.source.key: job for job in jobs}
+    if tasks:
+        course.watcher.start("looking for tissue", len(tasks), "slides")
+        for outcome in run_tasks(tasks, course.workers, Limits(memory_bytes=_BASE_MEMORY)):
+            key = outcome.task.key
+            known[key] = outcome.value
+            if outcome.failure is not None:
+                course.failed[key] = failed_slide(by_key[key].entry, outcome.failure)
+            course.watcher.advance(1)
+        course.watcher.finish()
+    return [replace(job, record=known[job.source.key]) for job in jobs]
+
+
+def _make_units(work: Work, course: _Course) -> None:
+    tiles = sum(j.record.unit_tiles[n] for j, units in work if j.record for n in units)
+    if not tiles:
+        return
+    by_key = {job.source.key: job for job, _ in work}
+    slides = sum(1 for _, units in work if units)
+    course.watcher.start(f"building tiles of {slides} slides", tiles, "tiles")
+
+    def count(_task: Task, counts: Mapping[str, int]) -> None:
+        course.watcher.advance(counts.get("tiles", 0), counts.get("bytes", 0))
+
+    limits = Limits(memory_bytes=_memory(course.project.protocol))
+    for outcome in run_tasks(_unit_tasks(work, course), course.workers, limits, count):
+        key = outcome.task.key.partition("#")[0]
+        if outcome.failure is not None:
+            course.failed.setdefault(key, failed_slide(by_key[key].entry, outcome.failure))
+        else:
+            course.made += outcome.value["tiles"]
+            course.bytes += outcome.value["bytes"]
+    course.watcher.finish()
+
+
+def _unit_tasks(work: Work, course: _Course) -> Iterator[Task]:
+    for job, units in work:
+        key = job.source.key
+        for unit in units:
+            if key in course.failed:  # one bad place is enough: the slide is left out as a whole
+                break
+            arguments = (course.project.build, job.source.path, key, unit)
+            yield Task(f"{key}#{unit}", "curatome.tiles.engine:build_unit", arguments)
+
+
+def _memory(protocol: Protocol) -> int:
+    largest = max(scale.side_px for scale in protocol.scales)
+    return _BASE_MEMORY + _COPIES * 3 * largest**2
+
+
+def _save_findings(jobs: Sequence[Job], course: _Course) -> None:
+    for job in jobs:
+        found = [course.failed[job.source.key]] if job.source.key in course.failed else []
+        if job.record is not None:
+            found += plan_findings(job.entry, job.record)
+        course.project.store.save_findings(f"build:{job.entry.slide}", found)

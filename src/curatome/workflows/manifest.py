@@ -1,0 +1,104 @@
+"""The manifest of a build: one row per tile, one file, written when everything in it exists."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curatome.durable import new_file, write_file
+from curatome.hashes import settings_hash
+from curatome.project import Project, SlideEntry
+from curatome.tables import SLIDES, TILES
+from curatome.tiles.engine import part_path
+from curatome.tiles.record import ENGINE, SlideRecord
+
+ROWS_PER_GROUP = 200_000
+_STATE = b"curatome.state"
+
+
+def manifest_path(build: Path) -> Path:
+    """The table of all tiles."""
+    return build / "tiles.parquet"
+
+
+def write_manifest(project: Project, records: Mapping[str, SlideRecord]) -> bool:
+    """Write `tiles.parquet`, `slides.parquet` and `build.json` if they would be other than now.
+
+    Rows are sorted by slide and unit, so a dataset has one manifest, however it came about.
+
+    Args:
+        project: the project.
+        records: the slides that are done, by key.
+
+    Returns:
+        Whether anything was written.
+    """
+    entries = {entry.slide: entry for entry in project.store.slides()}
+    cases = {key: entries[record.slide].case for key, record in records.items()}
+    slides = SLIDES.from_rows([_slide_row(entry) for entry in entries.values()])
+    state = settings_hash(
+        [ENGINE, sorted(cases.items()), project.protocol.build_key_material(), slides.to_pylist()]
+    )
+    path = manifest_path(project.build)
+    if path.exists() and pq.read_schema(path).metadata.get(_STATE) == state.encode():
+        return False
+    with new_file(project.build / "slides.parquet") as stream:
+        pq.write_table(slides, stream, compression="zstd")
+    write_file(project.build / "build.json", _summary(project, records))
+    schema = TILES.schema
+    schema = schema.with_metadata({**schema.metadata, _STATE: state.encode()})
+    with new_file(path) as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
+        for table in _groups(project.build, records, cases):
+            writer.write_table(table.cast(schema), row_group_size=ROWS_PER_GROUP)
+    return True
+
+
+def _groups(
+    build: Path, records: Mapping[str, SlideRecord], cases: Mapping[str, str | None]
+) -> Iterator[pa.Table]:
+    """Rows of all parts in tables of about `ROWS_PER_GROUP` rows."""
+    held: list[pa.Table] = []
+    for key in sorted(records):
+        for unit in range(records[key].units):
+            part = pq.read_table(part_path(build, key, unit))
+            case = pa.array([cases[key]] * len(part), pa.string())
+            held.append(part.set_column(part.schema.get_field_index("case"), "case", case))
+            if sum(map(len, held)) >= ROWS_PER_GROUP:
+                yield pa.concat_tables(held).combine_chunks()
+                held = []
+    if held:
+        yield pa.concat_tables(held).combine_chunks()
+
+
+def _slide_row(entry: SlideEntry) -> dict[str, object]:
+    mpp = entry.mpp
+    return {
+        "slide": entry.slide,
+        "sha256": entry.sha256,
+        "path": entry.path,
+        "state": entry.state,
+        "case": entry.case,
+        **{name: entry.declared.get(name) for name in ("block", "site", "stain")},
+        "scanner": entry.scanner,
+        "format": entry.format,
+        "width": entry.width,
+        "height": entry.height,
+        "mpp_x": mpp.x if mpp else None,
+        "mpp_y": mpp.y if mpp else None,
+        "mpp_source": mpp.source if mpp else None,
+        "objective_power": entry.objective_power,
+    }
+
+
+def _summary(project: Project, records: Mapping[str, SlideRecord]) -> str:
+    """The run record: all that the dataset's bytes follow from."""
+    content = {
+        "engine": ENGINE,
+        "protocol": project.protocol.build_key_material(),
+        "slides": {key: records[key].model_dump(mode="json") for key in sorted(records)},
+    }
+    return json.dumps(content, indent=1, sort_keys=True)
