@@ -6,6 +6,8 @@ slide: how its fibers run, how dense and how strongly stained it is.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,8 @@ from curatome.phantom.compiled import compiled
 from curatome.phantom.noise import Texture, cell_distances, ramp, sample
 
 Floats = NDArray[np.float64]
+Place = tuple[float, float, float, float, float]
+"""x, y, depth in the outline (µm), and column and row in the lattice of slow noise."""
 
 STROMA, GLAND, FAT, TUMOR, IN_SITU, INFLAMMATION, NECROSIS, VESSEL = range(8)
 KINDS = ("stroma", "gland", "fat", "tumor", "in_situ", "inflammation", "necrosis", "vessel")
@@ -22,6 +26,8 @@ LESIONS = ("tumor", "in_situ", "inflammation", "necrosis")
 EPITHELIUM_UM = 19.0
 """Height of a normal gland's epithelium."""
 FAT_CELL_UM = 74.0
+NODE_UM = 4.0
+"""Spacing of the nodes on which slow noise is computed."""
 _HOLE_CELL_UM = 78.0
 _NEST_TEXEL_UM = 17.0
 
@@ -71,21 +77,72 @@ def in_hole(look: Floats, x: float, y: float, depth: float) -> float:
 
 
 @compiled
-def fat_wall(look: Floats, x: float, y: float) -> float:
-    """Distance (µm) from the nearest wall between fat cells."""
-    first, second = cell_distances(x / FAT_CELL_UM, y / FAT_CELL_UM, int(look[6]) + 1)
-    return (second - first) * FAT_CELL_UM * 0.5
+def fat_wall(look: Floats, x: float, y: float) -> tuple[float, float]:
+    """Distances (µm) from the nearest wall between fat cells and from the cell's seed."""
+    first, wall = cell_distances(x / FAT_CELL_UM, y / FAT_CELL_UM, int(look[6]) + 1)
+    return wall * FAT_CELL_UM, first * FAT_CELL_UM
 
 
 @compiled
-def _stroma(field: Texture, look: Floats, x: float, y: float) -> tuple[float, float]:
-    u, v = along_fibers(field, look, x, y)
-    fine = sample(field, u / 7.0, v / 0.62)
-    bundle = sample(field, u / 15.0 + 131.0, v / 2.3 + 17.0)
-    tone = sample(field, x / 31.0 + look[3], y / 31.0 + look[2])
-    gap = ramp(look[5] + 0.09, look[5] - 0.10, bundle * 0.8 + 0.35 * (tone - 0.5) + 0.2 * fine)
-    eosin = look[4] * (0.19 + 0.20 * fine + 0.20 * bundle + 0.08 * tone)
-    hematoxylin = 0.025 + 0.05 * (1.0 - fine)
+def lattice(
+    field: Texture, look: Floats, grid: tuple[float, float, float], shape: tuple[int, int]
+) -> tuple[Floats, int, int]:
+    """What changes slowly in stroma, at whole multiples of 4 µm around a block.
+
+    Args:
+        field: the noise texture.
+        look: look numbers.
+        grid: x and y of the block's first pixel center and the pixel's edge, µm.
+        shape: the block's rows and columns.
+
+    Returns:
+        (rows, columns, 3) along the fibers, across them (µm), tone; and the first node's column
+        and row.
+    """
+    x0, y0, mpp = grid
+    left, top = int(math.floor(x0 / NODE_UM)), int(math.floor(y0 / NODE_UM))
+    columns = int(math.floor((x0 + mpp * shape[1]) / NODE_UM)) - left + 2
+    rows = int(math.floor((y0 + mpp * shape[0]) / NODE_UM)) - top + 2
+    nodes = np.empty((rows, columns, 3))
+    for j in range(rows):
+        for i in range(columns):
+            x, y = (left + i) * NODE_UM, (top + j) * NODE_UM
+            nodes[j, i, 0], nodes[j, i, 1] = along_fibers(field, look, x, y)
+            nodes[j, i, 2] = sample(field, x / 31.0 + look[3], y / 31.0 + look[2])
+    return nodes, left, top
+
+
+@compiled
+def _slow(nodes: Floats, column: float, row: float) -> tuple[float, float, float]:
+    """The lattice's three values at a fractional column and row, bilinear."""
+    i, j = int(column), int(row)
+    fx, fy = column - i, row - j
+    a, b, c, d = (1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy
+    return (
+        a * nodes[j, i, 0]
+        + b * nodes[j, i + 1, 0]
+        + c * nodes[j + 1, i, 0]
+        + d * nodes[j + 1, i + 1, 0],
+        a * nodes[j, i, 1]
+        + b * nodes[j, i + 1, 1]
+        + c * nodes[j + 1, i, 1]
+        + d * nodes[j + 1, i + 1, 1],
+        a * nodes[j, i, 2]
+        + b * nodes[j, i + 1, 2]
+        + c * nodes[j + 1, i, 2]
+        + d * nodes[j + 1, i + 1, 2],
+    )
+
+
+@compiled
+def stroma(field: Texture, look: Floats, nodes: Floats, place: Place) -> tuple[float, float]:
+    """Hematoxylin and eosin of collagen: bundles of fibers with clefts between them."""
+    u, v, tone = _slow(nodes, place[3], place[4])
+    fine = sample(field, u / 6.0, v / 0.55)
+    bundle = sample(field, u / 12.0 + 131.0, v / 1.9 + 17.0)
+    gap = ramp(look[5] + 0.08, look[5] - 0.08, bundle * 0.72 + 0.5 * (tone - 0.5) + 0.24 * fine)
+    eosin = look[4] * (0.11 + 0.25 * fine + 0.16 * bundle + 0.06 * tone)
+    hematoxylin = 0.02 + 0.06 * (1.0 - fine)
     return hematoxylin * (1.0 - 0.85 * gap), eosin * (1.0 - 0.90 * gap)
 
 
@@ -107,23 +164,24 @@ def _gland(field: Texture, look: Floats, x: float, y: float, depth: float) -> tu
 
 @compiled
 def _fat(field: Texture, look: Floats, x: float, y: float) -> tuple[float, float]:
-    wall = fat_wall(look, x, y)
-    thick = 0.6 + 1.3 * sample(field, x / 9.0, y / 9.0)
+    wall, away = fat_wall(look, x, y)
+    thick = 0.5 + 1.2 * sample(field, x / 9.0, y / 9.0) + 3.5 * ramp(36.0, 58.0, away)
     part = ramp(thick + 0.7, thick - 0.4, wall)
     return 0.004 + 0.06 * part, 0.006 + 0.40 * look[4] * part
 
 
 @compiled
-def _tumor(field: Texture, look: Floats, x: float, y: float) -> tuple[float, float]:
+def _tumor(field: Texture, look: Floats, nodes: Floats, place: Place) -> tuple[float, float]:
+    x, y = place[0], place[1]
     grain = sample(field, x / 0.8 + 50.0, y / 0.8)
     blotch = sample(field, x / 5.0, y / 5.0 + 50.0)
-    hematoxylin = 0.20 + 0.08 * grain + 0.08 * blotch
-    eosin = 0.30 + 0.10 * grain + 0.10 * (1.0 - blotch)
+    hematoxylin = 0.10 + 0.08 * grain + 0.08 * blotch
+    eosin = 0.20 + 0.12 * grain + 0.12 * (1.0 - blotch)
     crack = ramp(0.24, 0.14, blotch) * 0.75
     hematoxylin, eosin = hematoxylin * (1.0 - crack), eosin * (1.0 - crack)
     septum = ramp(0.13, 0.08, between_nests(field, look, x, y))
     if septum > 0.0:
-        other_h, other_e = _stroma(field, look, x, y)
+        other_h, other_e = stroma(field, look, nodes, place)
         hematoxylin += septum * (other_h - hematoxylin)
         eosin += septum * (other_e - eosin)
     return hematoxylin, eosin
@@ -134,7 +192,7 @@ def _in_situ(field: Texture, look: Floats, x: float, y: float, depth: float) -> 
     if depth < 2.0:
         return 0.10, 0.52 * look[4]
     grain = sample(field, x / 0.8 + 90.0, y / 0.8)
-    hematoxylin, eosin = 0.21 + 0.10 * grain, 0.27 + 0.10 * grain
+    hematoxylin, eosin = 0.11 + 0.10 * grain, 0.20 + 0.12 * grain
     hole = ramp(-0.6, 0.6, in_hole(look, x, y, depth))
     slime = 0.12 * ramp(0.5, 0.9, sample(field, x / 3.0, y / 3.0))
     return hematoxylin * (1.0 - hole), eosin + hole * (slime - eosin)
@@ -168,15 +226,15 @@ def _vessel(field: Texture, look: Floats, x: float, y: float, depth: float) -> t
 
 @compiled
 def _kind(
-    field: Texture, look: Floats, place: tuple[float, float, float], kind: int
+    field: Texture, look: Floats, nodes: Floats, place: Place, kind: int
 ) -> tuple[float, float]:
-    x, y, depth = place
+    x, y, depth = place[0], place[1], place[2]
     if kind == 1:
         return _gland(field, look, x, y, depth)
     if kind == 2:
         return _fat(field, look, x, y)
     if kind == 3:
-        return _tumor(field, look, x, y)
+        return _tumor(field, look, nodes, place)
     if kind == 4:
         return _in_situ(field, look, x, y, depth)
     if kind == 5:
@@ -188,16 +246,14 @@ def _kind(
 
 @compiled
 def uptake(
-    field: Texture, look: Floats, place: tuple[float, float, float], kind: int
+    field: Texture, look: Floats, nodes: Floats, place: Place, kind: int
 ) -> tuple[float, float]:
-    """Hematoxylin and eosin of kind `kind` at (x, y, depth), µm.
+    """Hematoxylin and eosin at a place of any kind but stroma.
 
     Lesions without a wall of their own blend into the stroma over their outermost micrometers.
     """
-    x, y, depth = place
-    if kind == 0:
-        return _stroma(field, look, x, y)
-    h, e = _kind(field, look, place, kind)
+    x, y, depth = place[0], place[1], place[2]
+    h, e = _kind(field, look, nodes, place, kind)
     blend = 1.2
     if kind in (3, 5, 6):
         blend = 3.0 + 26.0 * sample(field, x / 3.1, y / 3.1 + 71.0)
@@ -205,6 +261,6 @@ def uptake(
         blend = 2.0 + 22.0 * sample(field, x / 5.0, y / 5.0)
     if depth < blend:
         part = ramp(0.55 * blend, blend, depth)
-        other_h, other_e = _stroma(field, look, x, y)
+        other_h, other_e = stroma(field, look, nodes, place)
         h, e = other_h + part * (h - other_h), other_e + part * (e - other_e)
     return h, e

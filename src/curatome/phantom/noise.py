@@ -20,7 +20,9 @@ Texture = NDArray[np.float32]
 
 SIZE = 512
 """Edge of the texture in texels, a power of two."""
-_MASK = SIZE - 1
+_MASK = np.uint32(SIZE - 1)
+_OFFSET = float(SIZE << 14)
+# A multiple of SIZE that makes any coordinate positive, so that rounding down is a plain cast.
 
 
 @lru_cache(maxsize=4)
@@ -36,10 +38,11 @@ def texture(seed: int) -> Texture:
 @compiled
 def sample(field: Texture, u: float, v: float) -> float:
     """The texture at (u, v) texels, repeated without seams, bilinear."""
-    left, top = math.floor(u), math.floor(v)
-    fu, fv = np.float32(u - left), np.float32(v - top)
-    i, j = int(left) & _MASK, int(top) & _MASK
-    i1, j1 = (i + 1) & _MASK, (j + 1) & _MASK
+    right, down = u + _OFFSET, v + _OFFSET
+    left, top = np.uint32(right), np.uint32(down)
+    fu, fv = np.float32(right - left), np.float32(down - top)
+    i, j = np.uint64(left & _MASK), np.uint64(top & _MASK)
+    i1, j1 = np.uint64((left + np.uint32(1)) & _MASK), np.uint64((top + np.uint32(1)) & _MASK)
     upper = field[j, i] + fu * (field[j, i1] - field[j, i])
     lower = field[j1, i] + fu * (field[j1, i1] - field[j1, i])
     return upper + fv * (lower - upper)
@@ -57,13 +60,14 @@ def hashed(i: int, j: int, salt: int) -> int:
 
 @compiled
 def cell_distances(x: float, y: float, salt: int) -> tuple[float, float]:
-    """Distances to the nearest and second nearest seed of a jittered grid of edge 1.
+    """Distances to the nearest seed of a jittered grid of edge 1, and to the cell's nearest wall.
 
-    Their difference is near zero on the walls between cells (S. Worley, SIGGRAPH 1996,
-    10.1145/237170.237267).
+    The cells are S. Worley's (SIGGRAPH 1996, 10.1145/237170.237267); the wall is the bisector of
+    the two nearest seeds.
     """
     column, row = int(math.floor(x)), int(math.floor(y))
     first, second = 9.0, 9.0
+    first_x, first_y, second_x, second_y = 0.0, 0.0, 1.0, 1.0
     for j in range(row - 1, row + 2):
         for i in range(column - 1, column + 2):
             bits = hashed(i, j, salt)
@@ -71,10 +75,12 @@ def cell_distances(x: float, y: float, salt: int) -> tuple[float, float]:
             dy = j + 0.1 + 0.8 * ((bits >> 16) / 65536.0) - y
             squared = dx * dx + dy * dy
             if squared < first:
-                first, second = squared, first
+                second, second_x, second_y = first, first_x, first_y
+                first, first_x, first_y = squared, dx, dy
             elif squared < second:
-                second = squared
-    return math.sqrt(first), math.sqrt(second)
+                second, second_x, second_y = squared, dx, dy
+    apart = math.hypot(first_x - second_x, first_y - second_y)
+    return math.sqrt(first), (second - first) / (2.0 * apart)
 
 
 @compiled

@@ -102,9 +102,9 @@ def _walls(look: Floats, points: Floats) -> Floats:
     out = np.empty((points.shape[0], 3))
     for n in range(points.shape[0]):
         x, y = points[n, 0], points[n, 1]
-        out[n, 0] = fabric.fat_wall(look, x, y)
-        out[n, 1] = fabric.fat_wall(look, x + 1, y) - out[n, 0]
-        out[n, 2] = fabric.fat_wall(look, x, y + 1) - out[n, 0]
+        out[n, 0] = fabric.fat_wall(look, x, y)[0]
+        out[n, 1] = fabric.fat_wall(look, x + 1, y)[0] - out[n, 0]
+        out[n, 2] = fabric.fat_wall(look, x, y + 1)[0] - out[n, 0]
     return out
 
 
@@ -202,10 +202,8 @@ def _in_tumor(around: _Around, index: int) -> Rows:
 def _in_duct(around: _Around, index: int) -> Rows:
     rng = around.rng
     rim, turn = around.ring(index, 2.4, 13.0)
-    flat = _rows(
-        rim, _sizes(rng, len(rim), (8.5, 0.12), (0.26, 0.36)), turn + math.pi / 2, STROMAL
-    )
-    points, depth = around.grid(index, 9.4, 0.17, 9.0)
+    flat = _rows(rim, _sizes(rng, len(rim), (8.5, 0.12), (0.26, 0.36)), turn + math.pi / 2, STROMAL)
+    points, depth = around.grid(index, 9.6, 0.24, 9.0)
     points = points[_holes(around.look, points, depth) < -3.5]
     size = _sizes(rng, len(points), (7.7, 0.10), (0.74, 0.95))
     return np.concatenate([flat, _rows(points, size, _turns(rng, len(points)), TUMOR)])
@@ -213,9 +211,9 @@ def _in_duct(around: _Around, index: int) -> Rows:
 
 def _in_inflammation(around: _Around, index: int) -> Rows:
     rng = around.rng
-    points, depth = around.grid(index, 7.2, 0.20, 5.0)
+    points, depth = around.grid(index, 7.2, 0.27, 5.0)
     points = points[rng.random(len(points)) < np.clip(depth / 40.0, 0.35, 0.93)]
-    size = _sizes(rng, len(points), (5.9, 0.08), (0.84, 1.0))
+    size = _sizes(rng, len(points), (5.9, 0.12), (0.80, 1.0))
     return _rows(points, size, _turns(rng, len(points)), LYMPHOCYTE)
 
 
@@ -268,9 +266,7 @@ def _in_stroma(tissue: Blobs, around: _Around, piece: int) -> Rows:
     return _rows(points, (long, short), angle, np.where(immune, LYMPHOCYTE, STROMAL).astype(float))
 
 
-def make_nuclei(
-    tissue: Blobs, regions: Blobs, look: Floats, rng: np.random.Generator
-) -> Nuclei:
+def make_nuclei(tissue: Blobs, regions: Blobs, look: Floats, rng: np.random.Generator) -> Nuclei:
     """All nuclei of a slide: stroma first, then region by region."""
     around = _Around(regions, look, rng)
     rows = [_in_stroma(tissue, around, piece) for piece in range(len(tissue))]

@@ -32,14 +32,19 @@ def _stain_tissue(
     piece, edge, region, depth = where
     kinds, dyes = job
     x0, y0, mpp = grid
+    nodes, left, top = fabric.lattice(field, look, grid, piece.shape)
+    spacing = fabric.NODE_UM
     for j in range(piece.shape[0]):
         y = y0 + j * mpp
         for i in range(piece.shape[1]):
             if piece[j, i] < 0:
                 continue
             x = x0 + i * mpp
-            kind = kinds[region[j, i]] if region[j, i] >= 0 else 0
-            h, e = fabric.uptake(field, look, (x, y, depth[j, i]), kind)
+            place = (x, y, depth[j, i], x / spacing - left, y / spacing - top)
+            if region[j, i] < 0:
+                h, e = fabric.stroma(field, look, nodes, place)
+            else:
+                h, e = fabric.uptake(field, look, nodes, place, kinds[region[j, i]])
             if edge[j, i] < 14.0:
                 fray = 13.0 * sample(field, x / 3.3, y / 3.3 + 200.0) ** 2
                 cover = ramp(fray - 0.5, fray + 0.8, edge[j, i])
@@ -148,8 +153,7 @@ def stain_vectors(scene: Scene) -> Floats:
     site = SITES[scene.plan.site]
     inks = [stroke.ink for stroke in scene.strokes if stroke.ink]
     hematoxylin, eosin = (
-        np.array(v) * s
-        for v, s in zip((site.hematoxylin, site.eosin), site.strength, strict=True)
+        np.array(v) * s for v, s in zip((site.hematoxylin, site.eosin), site.strength, strict=True)
     )
     return np.stack([hematoxylin, eosin, np.array(INKS[inks[0]] if inks else (0.0, 0.0, 0.0))])
 

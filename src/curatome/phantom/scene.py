@@ -12,15 +12,15 @@ from scipy.ndimage import distance_transform_edt
 
 from curatome.phantom import fabric
 from curatome.phantom.artifacts import Stroke, make_strokes
-from curatome.phantom.nuclei import Nuclei, jittered_points, make_nuclei
 from curatome.phantom.noise import Texture, texture
+from curatome.phantom.nuclei import Nuclei, jittered_points, make_nuclei
 from curatome.phantom.plan import SlidePlan
 from curatome.phantom.shapes import Blobs, Form, directions, locate, random_radii
 
 Floats = NDArray[np.float64]
 
 _TISSUE_STEPS = 1024
-_GLAND_PITCH_UM = 104.0
+_GLAND_PITCH_UM = 98.0
 _MARGIN_UM = 14.0
 
 
@@ -138,16 +138,14 @@ def _place(
     return Blobs(center, radii, np.array([kind]))
 
 
-
-
 def _glands(plan: SlidePlan, look: Floats, room: _Room, rng: np.random.Generator) -> Blobs:
     """Glands in lobules: a jittered grid, thinned where a slow noise is low."""
     points = jittered_points(rng, (0, 0, plan.width_um, plan.height_um), _GLAND_PITCH_UM, 0.10)
     slow = _sampled(texture(1), points / 52.0 + look[fabric.SHIFT_X])
-    radius = rng.uniform(30.0, 43.0, len(points))
+    radius = rng.uniform(30.0, 42.0, len(points))
     cells = np.clip((points / room.cell).astype(int), 0, np.array(room.free.shape)[::-1] - 1)
     clear = room.clearance()[cells[:, 1], cells[:, 0]]
-    keep = (slow > 0.50) & (clear > radius + 6.0)
+    keep = (slow > 0.36) & (clear > radius + 6.0)
     radii = random_radii(rng, radius[keep], Form(1.4, 0.06))
     return Blobs(points[keep], radii, np.full(int(keep.sum()), fabric.GLAND))
 

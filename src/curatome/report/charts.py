@@ -31,7 +31,10 @@ _VARIABLES = {
     SERIES: "var(--series)",
     LIMIT: "var(--limit)",
 }
-_DOTS_AT_MOST = 200
+DOTS_AT_MOST = 200
+"""Slides up to which every slide is drawn as a dot."""
+SPREAD_FROM = 20
+"""Slides from which percentiles are drawn."""
 _BINS = 20
 
 
@@ -77,15 +80,15 @@ def tissue_histogram(
 
 
 def tiles_per_slide(tiles: Mapping[str, Sequence[int]], chart: str = "tiles-per-slide") -> Markup:
-    """How many tiles the slides gave at each scale: every slide a dot, median and spread as bars.
+    """How many tiles the slides gave at each scale: every slide a dot, with the median.
 
-    Beyond 200 slides the dots are left out, and the bars speak alone.
+    From 20 slides on the percentiles are drawn too; beyond 200 they stand without the dots.
 
     Args:
         tiles: by scale, the number of tiles of every slide.
         chart: a name for this chart, unique on the page.
     """
-    figure, axes = _figure(7.6, 0.8 + 0.52 * max(len(tiles), 1))
+    figure, axes = _figure(9.4, 0.8 + 0.52 * max(len(tiles), 1))
     about = []
     for row, (scale, numbers) in enumerate(tiles.items()):
         values = np.asarray(numbers, dtype=float)
@@ -109,9 +112,10 @@ def tiles_per_slide(tiles: Mapping[str, Sequence[int]], chart: str = "tiles-per-
 def _draw_spread(axes: Axes, row: int, values: NDArray[np.float64]) -> str:
     """Draw one row; what it shows, in words."""
     low, first, middle, third, high = np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95])
-    axes.plot([low, high], [row, row], color=SERIES, linewidth=1.2, alpha=0.55)
-    axes.plot([first, third], [row, row], color=SERIES, linewidth=7, alpha=0.28)
-    if values.size <= _DOTS_AT_MOST:
+    if values.size >= SPREAD_FROM:
+        axes.plot([low, high], [row, row], color=SERIES, linewidth=1.2, alpha=0.55)
+        axes.plot([first, third], [row, row], color=SERIES, linewidth=7, alpha=0.28)
+    if values.size <= DOTS_AT_MOST:
         axes.scatter(
             values, np.full(values.size, row), s=15, color=SERIES, alpha=0.75, linewidths=0
         )

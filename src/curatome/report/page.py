@@ -22,9 +22,6 @@ from curatome.report.model import ReportData, Sample, ScaleSheet, SlideCard
 _LARGEST_FIELD = 240
 """How wide, in CSS pixels, the largest field of view is drawn next to the others."""
 
-_CARDS = 48
-"""Slides shown before one asks for more."""
-
 
 @dataclass(frozen=True)
 class SlideView:
@@ -65,18 +62,18 @@ def render_report(data: ReportData) -> str:
     environment = _environment()
     script = _source(environment, "report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    scales = [sheet.name for sheet in data.scales]
     side = pictures.thumbnail_side(data.slides)
+    points = pictures.outline_points(len(data.slides))
     return environment.get_template("report.html.jinja").render(
         data=data,
         style=Markup(_source(environment, "report.css")),
         script=Markup(script),
         script_digest=digest,
-        slides=[_slide(slide, side) for slide in data.slides],
+        slides=[_slide(slide, side, points) for slide in data.slides],
         sheets=_sheets(data),
-        scales=scales,
         grids=_grids(data),
-        first_cards=_CARDS,
+        ruler=_ruler(data),
+        largest_field=_LARGEST_FIELD,
         thumbnail_side=side,
         positions={slide.slide: i for i, slide in enumerate(data.slides)},
         **_figures(data),
@@ -140,6 +137,8 @@ def _figures(data: ReportData) -> dict[str, Any]:
         "fact_groups": tallies.group_facts(data.facts),
         "tiled": tiled,
         "tile_columns": [(name, sum(row), max(row, default=0)) for name, row in rows.items()],
+        "dots": len(tiled) <= charts.DOTS_AT_MOST,
+        "spread": len(tiled) >= charts.SPREAD_FROM,
         "tiles_chart": charts.tiles_per_slide(rows) if tiled and names else None,
     }
 
@@ -152,7 +151,7 @@ def _scale_names(data: ReportData) -> list[str]:
     return list(names)
 
 
-def _slide(slide: SlideCard, side: int | None) -> SlideView:
+def _slide(slide: SlideCard, side: int | None, points: int) -> SlideView:
     """One slide, its outline in drawing units."""
     jpeg = pictures.shrink(slide.thumbnail, side) if slide.thumbnail else None
     width, height = _extent(slide, pictures.picture_size(jpeg))
@@ -162,7 +161,7 @@ def _slide(slide: SlideCard, side: int | None) -> SlideView:
     return SlideView(
         card=slide,
         picture=pictures.data_uri(jpeg) if jpeg else None,
-        path=pictures.outline_path(slide.outlines, unit) if unit else "",
+        path=pictures.outline_path(slide.outlines, unit, points) if unit else "",
         width=width,
         height=height,
         bar=wording.scale_bar(width_um),
@@ -232,6 +231,12 @@ def _sheets(data: ReportData) -> list[SheetView]:
     ]
 
 
+def _ruler(data: ReportData) -> wording.ScaleBar | None:
+    """A bar for the fields of view that are drawn side by side; its share is of the widest."""
+    widest = max((sheet.side_um for sheet in data.scales), default=None)
+    return wording.scale_bar(widest, most=0.5)
+
+
 def _samples(samples: Sequence[Sample], names: Mapping[str, str]) -> tuple[SampleView, ...]:
     return tuple(
         SampleView(s, pictures.data_uri(s.image), names.get(s.slide, s.slide))
@@ -247,7 +252,7 @@ def remedy_pieces(remedy: str) -> list[tuple[bool, str]]:
     parts = remedy.split("`")
     if len(parts) < 3 or len(parts) % 2 == 0:
         return [(True, remedy)] if remedy else []
-    return [(bool(i % 2), part) for i, part in enumerate(parts) if part.strip()]
+    return [(bool(i % 2), part) for i, part in enumerate(parts) if part.strip(" .,;")]
 
 
 def evidence_text(finding: Finding) -> str:

@@ -1,8 +1,9 @@
 """Pictures, outlines and grids, cut down so that the page stays one reasonable file.
 
 The rules, for any number of slides: thumbnails together take at most 24 MB of JPEG (shrunk evenly
-where they would take more), an outline at most 600 points, and all tile grids 250,000 boxes (of
-which coarse scales are served first). A contact sheet shows at most 60 tiles.
+where they would take more), all outlines 1,500,000 points (drawn more coarsely where they would
+take more), and all tile grids 250,000 boxes (coarse scales first; a grid that does not fit is left
+out whole). A contact sheet shows at most 60 tiles.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from PIL import Image
 from curatome.report.model import Box, Ring, SlideCard
 
 THUMBNAIL_BYTES = 24_000_000
-OUTLINE_POINTS = 600
+OUTLINE_POINTS = 1_500_000
 GRID_BOXES = 250_000
 SAMPLES = 60
 UNITS = 2000
@@ -27,6 +28,7 @@ UNITS = 2000
 _SIDES = (480, 400, 320, 256, 200, 160, 128, 96)
 _BYTES_PER_PIXEL = 0.3
 _QUALITY = 72
+_DETAILS = (1.5, 6.0, 24.0, 96.0, 384.0, 1536.0)
 
 
 def data_uri(jpeg: bytes) -> str:
@@ -68,36 +70,45 @@ def picture_size(jpeg: bytes | None) -> tuple[int, int] | None:
         return image.size
 
 
-def outline_path(rings: Sequence[Ring], unit: float, points: int = OUTLINE_POINTS) -> str:
+def outline_path(rings: Sequence[Ring], unit: float, points: int) -> str:
     """Rings as the `d` of an SVG path, in whole drawing units.
 
     Args:
         rings: in level-0 pixels.
         unit: level-0 pixels per drawing unit.
-        points: the most points to draw; beyond them the outline is coarsened.
+        points: the most points to draw; beyond them the outline is drawn more coarsely.
     """
-    for step in (1, 2, 4, 8, 16, 32):
-        drawn = [ring for ring in (_on_grid(ring, unit, step) for ring in rings) if len(ring) > 2]
+    drawn = [np.asarray(ring, dtype=float) / unit for ring in rings if len(ring) > 2]
+    for detail in _DETAILS:
+        drawn = [_simplified(ring, detail) for ring in drawn]
+        drawn = [ring for ring in drawn if len(ring) > 2]
         if sum(map(len, drawn)) <= points:
             break
-    return "".join(_ring_path(ring) for ring in drawn)
+    return "".join(_ring_path(np.rint(ring).astype(np.int64)) for ring in drawn)
 
 
-def _on_grid(ring: Ring, unit: float, step: int) -> NDArray[np.int64]:
-    """A ring's points on a grid of `step` drawing units, repeats and straight runs left out."""
-    if len(ring) < 3:
-        return np.empty((0, 2), dtype=np.int64)
-    points: NDArray[np.int64] = (
-        np.rint(np.asarray(ring, dtype=float) / (unit * step)).astype(np.int64) * step
-    )
-    points = points[np.any(points != np.roll(points, 1, axis=0), axis=1)]
-    if len(points) < 3:
-        return points
-    before = points - np.roll(points, 1, axis=0)
-    after = np.roll(points, -1, axis=0) - points
-    turns = before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]
-    corners: NDArray[np.int64] = points[turns]
-    return corners
+def outline_points(slides: int) -> int:
+    """The most points of one slide's outline, so that all of them fit."""
+    return min(2_500, max(150, OUTLINE_POINTS // max(slides, 1)))
+
+
+def _simplified(ring: NDArray[np.float64], least: float) -> NDArray[np.float64]:
+    """A closed ring without the corners whose triangle is smaller than `least`.
+
+    After Visvalingam and Whyatt (doi 10.1179/000870493786962263), but all corners that are smaller
+    than both neighbors go at once. `least` is an area in square drawing units.
+    """
+    while len(ring) > 2:
+        before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
+        areas = np.abs(before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]) / 2
+        lowest = (areas <= np.roll(areas, 1)) & (areas < np.roll(areas, -1))
+        flat = areas <= 0
+        flat[1:] &= ~flat[:-1]
+        gone = ((areas < least) & lowest) | flat
+        if not gone.any():
+            break
+        ring = ring[~gone]
+    return ring
 
 
 def _ring_path(ring: NDArray[np.int64]) -> str:

@@ -22,7 +22,7 @@ class FindingGroup:
         code: the rule's code.
         severity: the highest among them.
         findings: in the order given.
-        remedy: the one remedy of all of them, or empty if they differ.
+        remedy: the one remedy of all of them, empty if they differ or there is but one finding.
     """
 
     code: str
@@ -77,11 +77,17 @@ def group_findings(findings: Sequence[Finding]) -> list[FindingGroup]:
             code=code,
             severity=max(f.severity for f in members),
             findings=tuple(members),
-            remedy=members[0].remedy if len({f.remedy for f in members}) == 1 else "",
+            remedy=_shared_remedy(members),
         )
         for code, members in groups.items()
     ]
     return sorted(made, key=lambda g: (-g.severity, -len(g.findings), g.code))
+
+
+def _shared_remedy(findings: Sequence[Finding]) -> str:
+    """The remedy of several findings if it is one and the same, else nothing."""
+    remedies = {finding.remedy for finding in findings}
+    return findings[0].remedy if len(findings) > 1 and len(remedies) == 1 else ""
 
 
 def group_facts(facts: Sequence[FactGroup | tuple[str, str]]) -> list[FactGroup]:

@@ -18,7 +18,7 @@ Bools = npt.NDArray[np.bool_]
 
 _DENSITY = -np.log10((np.arange(256, dtype=np.float64) + 1) / 256).astype(np.float32)
 
-_MAX_BLOCKS = 60_000
+_MAX_BLOCKS = 30_000
 _MIN_BLOCK_PX = 4
 _MAX_ROUGHNESS = 0.015  # OD; five gray levels of noise on glass of gray level 150
 _MAX_DENSITY = 0.15  # OD; glass lets through 70 % or more
@@ -26,6 +26,7 @@ _MAX_GREEN = 0.02  # OD by which green may exceed red and blue: eosin, not lamps
 _PINK_FOR_ROUGH = 1.5
 _MAX_RED = 0.03  # OD by which red may exceed green and blue: hematoxylin
 _MAX_BLUE = 0.10  # OD by which blue may exceed red and green: lamps do turn yellow
+_ONE_LEVEL = 0.0015  # OD; what rounding to gray levels alone can do to a block
 _PEAK_SHARE = 0.05
 _DARKER, _BRIGHTER = 0.02, 0.06  # OD; how far glass may lie off the running fit
 _ASSUMED = 0.03  # OD of glass where none is seen: gray level 238
@@ -37,7 +38,8 @@ class Glass:
 
     Attributes:
         seen: False where no glass was found and a usual one is assumed.
-        coefficients: (6, 3) OD, a quadratic surface per channel; see `surface`.
+        coefficients: (6, 3) OD, a surface per channel: 1, x, y, x², y², xy, with x and y
+            from -1 to 1 over the longer side of the picture.
         noise: standard deviation of single pixels on glass, OD.
         misfit: standard deviation of the glass about the surface, OD.
         share: part of the picture's blocks that are glass.
@@ -49,17 +51,13 @@ class Glass:
     misfit: float
     share: float
 
-    def surface(self, height: int, width: int) -> Real:
-        """OD of the glass at every pixel, (3, height, width)."""
-        y, x = _axes(height, width, 1)
-        c = self.coefficients[:, :, None]
-        along_x = c[0] + c[1] * x + c[3] * x * x  # (3, W)
-        along_y = c[2] * y + c[4] * y * y  # (3, H)
-        plane = along_y[:, :, None].astype(np.float32) + along_x[:, None, :].astype(np.float32)
-        cross = self.coefficients[5]
-        for channel in range(3):
-            plane[channel] += np.outer(cross[channel] * y, x).astype(np.float32)
-        return plane
+    def subtract_from(self, od: Real) -> None:
+        """Take the glass away from (3, H, W) OD, in place."""
+        y, x = (axis.astype(np.float32) for axis in _axes(od.shape[1], od.shape[2], 1))
+        for channel, c in enumerate(self.coefficients.T.astype(np.float32)):
+            od[channel] -= c[0] + c[1] * x + c[3] * x * x
+            od[channel] -= (c[2] * y + c[4] * y * y)[:, None]
+            od[channel] -= (c[5] * y)[:, None] * x
 
 
 def density(planes: Pixels) -> Real:
@@ -80,7 +78,7 @@ def unscanned(planes: Pixels) -> Bools:
     low = np.minimum(np.minimum(planes[0], planes[1]), planes[2])
     fill = (high < 200) & (high - low <= 3)
     if not fill.any():
-        return fill
+        return np.asarray(fill, np.bool_)
     spread = maximum_filter(high, 3) - minimum_filter(low, 3)
     fill &= (spread <= high - low) | ((high <= 16) & (spread <= 6))
     return np.asarray(maximum_filter(fill, 5), np.bool_)
@@ -92,7 +90,7 @@ def padding(planes: Pixels) -> Bools:
 
     white = (planes[0] == 255) & (planes[1] == 255) & (planes[2] == 255)
     if not white.any():
-        return white
+        return np.asarray(white, np.bool_)
     return np.asarray(maximum_filter(minimum_filter(white, 3), 5), np.bool_)
 
 
@@ -117,6 +115,7 @@ def estimate_glass(od: Real, no_glass: Bools, white: Bools) -> Glass:
     means, rough = _block_moments(od, side)
     candidate = _looks_like_glass(means, rough) & ~_any_in_block(no_glass, side)
     real = candidate & ~_any_in_block(white, side)
+    real &= rough <= _usual_roughness(rough[real])
     needed = max(2, candidate.size // 500)
     chosen = real if real.sum() >= needed else candidate
     if chosen.sum() < min(needed, candidate.size):
@@ -136,7 +135,7 @@ def estimate_glass(od: Real, no_glass: Bools, white: Bools) -> Glass:
     )
 
 
-def _axes(height: int, width: int, side: int) -> tuple[npt.NDArray[np.float64], ...]:
+def _axes(height: int, width: int, side: int) -> tuple[npt.NDArray[np.floating], ...]:
     """Centers of the blocks along y and x, from -1 to 1 over the longer side of the picture."""
     half = max(height, width) / 2
     y = (np.arange(height // side) * side + (side - height) / 2) / half
@@ -145,8 +144,8 @@ def _axes(height: int, width: int, side: int) -> tuple[npt.NDArray[np.float64], 
 
 
 def _terms(
-    y: npt.NDArray[np.float64], x: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], ...]:
+    y: npt.NDArray[np.floating], x: npt.NDArray[np.floating]
+) -> tuple[npt.NDArray[np.floating], ...]:
     return np.ones_like(x), x, y, x * x, y * y, x * y
 
 
@@ -197,6 +196,13 @@ def _looks_like_glass(means: Real, rough: Real) -> Bools:
         & (blue - (red + green) / 2 <= _MAX_BLUE),
         np.bool_,
     )
+
+
+def _usual_roughness(rough: Real) -> float:
+    """What glass of this slide may have, from its smoothest blocks: pale tissue has more."""
+    if not rough.size:
+        return 0.0
+    return 2 * float(np.quantile(rough, 0.05)) + _ONE_LEVEL
 
 
 def _brightest_peak(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -75,7 +75,7 @@ def coarsest_finer_level(levels: tuple[Level, ...], step_x: float, step_y: float
 
 
 def area_average(
-    pixels: Pixels, x_edges: npt.NDArray[np.float64], y_edges: npt.NDArray[np.float64]
+    pixels: Pixels, x_edges: npt.NDArray[np.floating], y_edges: npt.NDArray[np.floating]
 ) -> Pixels:
     """Means over a grid of rectangles, pixels counted by the area that lies inside.
 
@@ -93,7 +93,7 @@ def area_average(
     rows = rows.reshape(len(y_edges) - 1, width, channels).transpose(1, 0, 2)
     both = _weights(x_edges, width) @ np.ascontiguousarray(rows).reshape(width, -1)
     means = both.reshape(len(x_edges) - 1, len(y_edges) - 1, channels).transpose(1, 0, 2)
-    return np.clip(np.rint(means), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(means), 0, 255), np.uint8)
 
 
 def _output_length(length: int, step: float) -> int:
@@ -105,7 +105,7 @@ def _blocks(length: int, level_pixels_per_output: float) -> list[tuple[int, int]
     return [(start, min(start + size, length)) for start in range(0, length, size)]
 
 
-def _weights(edges: npt.NDArray[np.float64], length: int) -> Any:
+def _weights(edges: npt.NDArray[np.floating], length: int) -> Any:
     """A sparse (N, length) matrix whose rows are shares of area, summing to 1."""
     from scipy.sparse import csr_matrix
 

@@ -79,7 +79,7 @@ def find_tissue(
     blank = unscanned(planes)
     od = density(planes)
     glass = estimate_glass(od, blank, padding(planes))
-    od -= glass.surface(*blank.shape)
+    glass.subtract_from(od)
     od[:, blank] = 0
     levels = _thresholds(glass, _typical(evidence(od)), _window(_COARSE_UM, mpp))
     mask = _detect(od, levels, settings.sensitivity, _window(_COARSE_UM, mpp))
@@ -127,10 +127,13 @@ def _thresholds(glass: Glass, typical: float, window: int) -> dict[str, float]:
 
 
 def _detect(od: Real, levels: dict[str, float], sensitivity: float, window: int) -> Bools:
-    """Pixels above a threshold that hang together with one above a seed."""
+    """Pixels above a threshold that hang together with one above a seed.
+
+    The evidence does not depend on the sensitivity, so that a higher one only ever adds tissue.
+    """
     t = {name: np.float32(value / sensitivity) for name, value in levels.items()}
     fine = evidence(od)
-    coarse = evidence(_local_mean(od, 2 * t["threshold_area"], window))
+    coarse = evidence(_local_mean(od, np.float32(2 * levels["threshold_area"]), window))
     weak = (fine > t["threshold_pixel"]) | (coarse > t["threshold_area"])
     strong = (fine > t["seed_pixel"]) | (coarse > t["seed_area"])
     return _connected_to(weak, strong)
@@ -140,7 +143,8 @@ def _local_mean(od: Real, limit: np.float32, window: int) -> Real:
     """Mean over a square window, after clipping.
 
     Clipping at twice the threshold keeps dark tissue from spilling over its border: half a window
-    of it reaches the threshold exactly, as on a straight border it should.
+    of it reaches the threshold exactly, as on a straight border it should. It also means that the
+    mean reaches no threshold at a sensitivity of 0.5 or less; then single pixels alone decide.
     """
     from scipy.ndimage import uniform_filter1d
 
@@ -161,7 +165,7 @@ def _connected_to(weak: Bools, strong: Bools) -> Bools:
 def _clean(mask: Bools, mpp: float, settings: TissueSettings) -> Bools:
     if not mask.any():
         return mask
-    mask = close_gaps(mask, round(_CLOSE_UM / mpp))
+    mask = close_gaps(mask, max(1, round(_CLOSE_UM / mpp)))
     mask = fill_holes(mask, settings.max_hole_um2 / mpp**2)
     mask = drop_specks(mask, settings.min_area_um2 / mpp**2, _window(_COMPANY_UM, mpp))
     return widen(mask, settings.margin_um / mpp)
@@ -171,8 +175,6 @@ def close_gaps(mask: Bools, radius: int) -> Bools:
     """Close gaps up to twice `radius` pixels wide, so that broken walls of fat enclose again."""
     from scipy.ndimage import maximum_filter, minimum_filter
 
-    if radius < 1:
-        return mask
     size = 2 * radius + 1
     wide = maximum_filter(mask, size, mode="constant", cval=0)
     return np.asarray(minimum_filter(wide, size, mode="constant", cval=1), np.bool_)
@@ -309,8 +311,8 @@ def _box_sum(
 
 
 def _window(length_um: float, mpp: float) -> int:
-    """An odd number of pixels, so that the window has a center."""
-    return 2 * round(length_um / mpp / 2 - 0.5 + 1e-9) + 1 if length_um > mpp else 1
+    """An odd number of pixels, so that the window has a center; 3 at least."""
+    return 2 * max(1, round(length_um / mpp / 2 - 0.5)) + 1
 
 
 def _facts(glass: Glass, levels: dict[str, float], blank: Bools, mask: Bools) -> dict[str, float]:

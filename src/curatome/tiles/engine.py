@@ -55,7 +55,7 @@ def build_unit(build: Path, path: Path, key: str, unit: int) -> dict[str, int]:
         unit: which unit.
 
     Returns:
-        How many tiles and bytes were written.
+        How many `tiles`, `pixels` of them and `bytes` were written.
 
     Raises:
         BuildError: the slide has not been surveyed.
@@ -88,6 +88,7 @@ def build_unit(build: Path, path: Path, key: str, unit: int) -> dict[str, int]:
         pq.write_table(pa.concat_tables(rows), stream, compression="zstd")
     return {
         "tiles": sum(len(indices) for indices in chosen.values()),
+        "pixels": sum(plan[n].scale.side_px ** 2 * len(indices) for n, indices in chosen.items()),
         "bytes": sum(sum(member.length) for member in members.values()),
     }
 

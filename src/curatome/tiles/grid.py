@@ -215,4 +215,4 @@ def _contains(parents: ScaleTiles, found: Indices, tiles: ScaleTiles) -> npt.NDA
 
 
 def _last_before(start: npt.NDArray[np.floating[Any]], parent: Scale, step: float) -> Indices:
-    return np.floor(start / (parent.stride * step) + _SLACK).astype(np.int64)
+    return np.asarray(np.floor(start / (parent.stride * step) + _SLACK), np.int64)

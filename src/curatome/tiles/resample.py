@@ -65,7 +65,7 @@ def axis_taps(start: float, step: float, count: int, size: int) -> Taps:
 def _whole(real: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     # Rounding the running sum, not the weights, makes every row add up exactly.
     total = np.rint(np.cumsum(real, axis=1) / real.sum(axis=1, keepdims=True) * _ONE)
-    return np.diff(total.astype(np.int64), axis=1, prepend=0)
+    return np.asarray(np.diff(total.astype(np.int64), axis=1, prepend=0))
 
 
 def _inside(pixel: npt.NDArray[np.int64], weights: npt.NDArray[np.int64], size: int) -> Taps:

@@ -62,7 +62,8 @@ class BuildResult:
         seconds: time it took.
         tiles: tiles of the whole dataset, by scale.
         slides: slides of the whole dataset.
-        findings: all findings that stand.
+        left_out: slides that are not ready, by state.
+        findings: what the build itself found.
     """
 
     estimate: Estimate
@@ -71,6 +72,7 @@ class BuildResult:
     seconds: float
     tiles: Mapping[str, int]
     slides: int
+    left_out: Mapping[str, int]
     findings: tuple[Finding, ...]
 
 
@@ -82,6 +84,7 @@ class _Course:
     workers: int
     watcher: Watcher
     made: int = 0
+    pixels: int = 0
     bytes: int = 0
     failed: dict[str, Finding] = field(default_factory=dict)
 
@@ -125,7 +128,8 @@ def build_project(
         done = [job for job in jobs if job.record and not job.missing(project.build)]
         seconds = time.monotonic() - started
         if course.made:
-            save_run(project, course.made, course.bytes, seconds, workers)
+            counts = {"tiles": course.made, "pixels": course.pixels, "bytes": course.bytes}
+            save_run(project, counts, seconds, workers)
     tiles: Counter[str] = Counter()
     for job in done:
         tiles.update(job.record.tiles if job.record else {})
@@ -136,7 +140,8 @@ def build_project(
         seconds=seconds,
         tiles=dict(tiles),
         slides=len(done),
-        findings=tuple(project.store.findings()),
+        left_out=Counter(e.state for e in project.store.slides() if e.state != "ready"),
+        findings=tuple(project.store.findings("build:")),
     )
 
 
@@ -148,12 +153,13 @@ def _jobs(course: _Course) -> list[Job]:
             "no slide is ready to be built. Add slides with `curatome add PATH`; "
             "`curatome status` says what holds others back."
         )
+    stamps = {path: stamp for path, (_, stamp) in project.store.files().items()}
     jobs = []
     for entry in ready:
         assert entry.mpp is not None
         path = project.absolute(entry.path)
         key = slide_key(entry.sha256, entry.mpp, project.protocol)
-        finding = changed_on_disk(entry, path, project.store.files())
+        finding = changed_on_disk(entry, path, stamps.get(entry.path))
         if finding is not None:
             course.failed[key] = finding
         jobs.append(Job(entry, SlideSource(path, entry.sha256, key, entry.mpp)))
@@ -191,8 +197,7 @@ def _make_units(work: Work, course: _Course) -> None:
     if not tiles:
         return
     by_key = {job.source.key: job for job, _ in work}
-    slides = sum(1 for _, units in work if units)
-    course.watcher.start(f"building tiles of {slides} slides", tiles, "tiles")
+    course.watcher.start("making tiles", tiles, "tiles")
 
     def count(_task: Task, counts: Mapping[str, int]) -> None:
         course.watcher.advance(counts.get("tiles", 0), counts.get("bytes", 0))
@@ -204,6 +209,7 @@ def _make_units(work: Work, course: _Course) -> None:
             course.failed.setdefault(key, failed_slide(by_key[key].entry, outcome.failure))
         else:
             course.made += outcome.value["tiles"]
+            course.pixels += outcome.value["pixels"]
             course.bytes += outcome.value["bytes"]
     course.watcher.finish()
 

@@ -89,6 +89,6 @@ def check_room(estimate: Estimate, folder: Path) -> None:
     if estimate.bytes * _HEADROOM > estimate.free:
         raise BuildError(
             f"{folder} has {estimate.free / 1e9:.1f} GB free, and the build needs about "
-            f"{estimate.bytes / 1e9:.1f} GB. Free some, or set output = \"coordinates\" under "
+            f'{estimate.bytes / 1e9:.1f} GB. Free some, or set output = "coordinates" under '
             "[build] in curatome.toml: it keeps no pixels."
         )

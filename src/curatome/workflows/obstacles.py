@@ -7,8 +7,8 @@ from pathlib import Path
 from curatome.findings import Finding, Severity
 from curatome.jobs import Failure
 from curatome.project import SlideEntry
-from curatome.slides.files import slide_stamp
 from curatome.tiles.record import SlideRecord
+from curatome.workflows.add import file_stamp
 
 
 def failed_slide(entry: SlideEntry, failure: Failure) -> Finding:
@@ -32,7 +32,7 @@ def changed_on_disk(entry: SlideEntry, path: Path, stamp: str | None) -> Finding
         path: where it should be.
         stamp: size and time of change when it was registered.
     """
-    found = slide_stamp(path)
+    found = file_stamp(path)
     if found is not None and found == stamp:
         return None
     what = "is not there any more" if found is None else "has changed since it was added"

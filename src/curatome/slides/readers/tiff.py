@@ -186,11 +186,11 @@ class TiffReader:
             data = stream.read(page.databytecounts[index])
             if len(data) < page.databytecounts[index]:
                 raise ValueError(f"the file ends within tile or strip {index}")
-            decoded, _, shape = page.decode(
+            decoded, _, _ = page.decode(
                 data, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader
             )
             if decoded is not None:
-                part = decoded[0, : shape[1], : shape[2]]
+                part = decoded[0]  # tiles at the edge may be whole; `_place` cuts them
         self._remember(key, part)
         return part
 

@@ -1,0 +1,1 @@
+"""The command line: it calls workflows and prints; it decides nothing."""

@@ -1,0 +1,75 @@
+"""`curatome add`."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from curatome.cli.console import (
+    JsonOption,
+    ProjectOption,
+    WorkersOption,
+    console,
+    count,
+    exit_code,
+    print_findings,
+    print_json,
+    project_at,
+)
+from curatome.cli.progress import watching
+from curatome.errors import ProjectError
+from curatome.workflows.add import AddResult, add_slides
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("add")(add)
+
+
+def add(  # noqa: PLR0917 - a command's options are not positional
+    paths: Annotated[
+        list[str] | None, typer.Argument(help="Slides: files, folders or globs.", metavar="PATH…")
+    ] = None,
+    slides: Annotated[
+        Path | None,
+        typer.Option(help="CSV of slides: path, case, site, scanner, stain, block, mpp."),
+    ] = None,
+    cases: Annotated[
+        Path | None, typer.Option(help="CSV of cases: case, diagnosis, age, sex, body_site, …")
+    ] = None,
+    project: ProjectOption = Path(),
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Register slides, and what tables declare about them and their cases."""
+    if not paths and slides is None and cases is None:
+        raise ProjectError("nothing to add. Name slides (files, folders, globs) or a table.")
+    opened = project_at(project)
+    with watching(as_json) as watcher:
+        result = add_slides(
+            opened,
+            paths or [],
+            slides,
+            cases,
+            workers=workers or os.cpu_count() or 1,
+            watcher=watcher,
+        )
+    if as_json:
+        print_json(result)
+    else:
+        _print(result)
+    raise typer.Exit(exit_code(result.findings))
+
+
+def _print(result: AddResult) -> None:
+    print_findings(result.findings)
+    states = Counter(entry.state for entry in result.slides)
+    listed = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
+    known = f", {result.known} known before" if result.known else ""
+    console.print(f"{count(result.added, 'slide')} added{known}: {listed or 'none'}.")
+    if states["ready"]:
+        console.print("Next: [bold]curatome build[/]")

@@ -1,0 +1,79 @@
+"""`curatome build`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from curatome.cli.console import (
+    FINDINGS,
+    JsonOption,
+    ProjectOption,
+    WorkersOption,
+    console,
+    count,
+    duration,
+    exit_code,
+    megabytes,
+    print_findings,
+    print_json,
+    project_at,
+)
+from curatome.cli.progress import watching
+from curatome.workflows.build import BuildResult, build_project
+from curatome.workflows.manifest import manifest_path
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("build")(build)
+
+
+def build(
+    project: ProjectOption = Path(),
+    workers: WorkersOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Find tissue and estimate; make no tiles.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the dataset: tiles of every declared scale, and their manifest.
+
+    Can be stopped at any moment; the same command goes on where it was.
+    """
+    opened = project_at(project)
+    with watching(as_json) as watcher:
+        result = build_project(opened, workers or os.cpu_count() or 1, watcher, dry_run)
+    if as_json:
+        print_json(result)
+    else:
+        print_findings(result.findings)
+        _print_left_out(result)
+        if not dry_run:
+            _print(result, manifest_path(opened.build))
+    raise typer.Exit(FINDINGS if result.left_out else exit_code(result.findings))
+
+
+def _print_left_out(result: BuildResult) -> None:
+    if result.left_out:
+        states = ", ".join(f"{n} {state}" for state, n in sorted(result.left_out.items()))
+        console.print(f"Left out: {states}. `curatome status` says why.")
+
+
+def _print(result: BuildResult, manifest: Path) -> None:
+    if result.made:
+        console.print(
+            f"Made {count(result.made, 'tile')} ({megabytes(result.bytes)}) in "
+            f"{duration(result.seconds)}."
+        )
+    scales = ", ".join(f"{name} {tiles:,}" for name, tiles in result.tiles.items())
+    total = sum(result.tiles.values())
+    console.print(
+        f"The dataset has {count(total, 'tile')} of {count(result.slides, 'slide')}"
+        f" ({scales}): {manifest}",
+        soft_wrap=True,
+    )
+    console.print("Next: [bold]curatome report[/]")

@@ -1,0 +1,77 @@
+"""`curatome slides`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from curatome.cli.console import (
+    JsonOption,
+    ProjectOption,
+    console,
+    exit_code,
+    print_findings,
+    print_json,
+    project_at,
+    table,
+)
+from curatome.workflows.slides import find_entries, set_mpp
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(help="List slides, and set the scale of those without one.")
+    group.callback(invoke_without_command=True)(list_slides)
+    group.command("set-mpp")(set_scale)
+    app.add_typer(group, name="slides")
+
+
+def list_slides(
+    context: typer.Context, project: ProjectOption = Path(), as_json: JsonOption = False
+) -> None:
+    """List all registered slides."""
+    if context.invoked_subcommand is not None:
+        return
+    entries = project_at(project).store.slides()
+    if as_json:
+        print_json({"slides": entries})
+        return
+    rows = [
+        (
+            entry.slide[:8],
+            entry.name,
+            entry.state,
+            entry.case or "–",
+            entry.declared.get("site") or "–",
+            f"{entry.width:,} × {entry.height:,}" if entry.width and entry.height else "–",
+            str(entry.mpp) if entry.mpp else "–",
+            entry.scanner or "–",
+        )
+        for entry in entries
+    ]
+    columns = ("slide", "file", "state", "case", "site", "pixels", "scale", "scanner")
+    console.print(table(columns, rows, right=("pixels",)))
+
+
+def set_scale(
+    slide: Annotated[str, typer.Argument(help="Slide: id, file name or path.")],
+    mpp: Annotated[float, typer.Argument(help="µm per level-0 pixel, left to right.")],
+    mpp_y: Annotated[float | None, typer.Argument(help="Top to bottom, if it differs.")] = None,
+    project: ProjectOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Set the scale of a slide by hand; it goes before what its file and table say."""
+    opened = project_at(project)
+    results = set_mpp(opened, find_entries(opened, [slide]), mpp, mpp if mpp_y is None else mpp_y)
+    findings = [finding for _, found in results for finding in found]
+    if as_json:
+        print_json({"slides": [entry for entry, _ in results], "findings": findings})
+    else:
+        print_findings(findings)
+        for entry, _ in results:
+            console.print(
+                f"{entry.name}: {entry.mpp}, {entry.state}. Next: [bold]curatome build[/]"
+            )
+    raise typer.Exit(exit_code(findings))

@@ -1,0 +1,83 @@
+"""`curatome status` and `curatome doctor`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from curatome.cli.console import (
+    ERROR,
+    JsonOption,
+    ProjectOption,
+    console,
+    count,
+    exit_code,
+    print_findings,
+    print_json,
+    project_at,
+)
+from curatome.workflows.doctor import examine
+from curatome.workflows.status import Status, project_status
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("status")(status)
+    app.command("doctor")(doctor)
+
+
+def status(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
+    """Say where the project stands and what to do next."""
+    found = project_status(project_at(project))
+    if as_json:
+        print_json(found)
+    else:
+        _print(found)
+    raise typer.Exit(exit_code(found.findings))
+
+
+def _print(found: Status) -> None:
+    console.print(f"[bold]{escape(found.title)}[/]  [dim]{escape(found.root)}[/]", soft_wrap=True)
+    states = ", ".join(f"{number} {state}" for state, number in sorted(found.slides.items()))
+    slides = sum(found.slides.values())
+    console.print(f"slides    {slides}" + (f" ({states})" if states else ""))
+    cases = f"{found.cases}"
+    if found.uncased:
+        cases += f"; {count(found.uncased, 'slide belongs', 'slides belong')} to none"
+    console.print(f"cases     {cases}")
+    left = f"; {found.tiles_left:,} are left to be made" if found.tiles_left else ""
+    console.print(f"tiles     {found.tiles:,} of {count(found.built, 'slide')}{left}")
+    severities = Counter(str(finding.severity) for finding in found.findings)
+    listed = ", ".join(count(n, severity) for severity, n in severities.items())
+    console.print(f"findings  {listed or 'none'}")
+    if found.findings:
+        console.print()
+        print_findings(found.findings)
+    if found.next:
+        console.print("\n[bold]Next[/]")
+        width = max(len(step.command) for step in found.next)
+        for step in found.next:
+            line = f"  {escape(step.command.ljust(width))}  [dim]{escape(step.why)}[/]"
+            console.print(line, soft_wrap=True)
+
+
+def doctor(
+    folder: Annotated[Path, typer.Argument(help="Where builds would be written.")] = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Check the installation, down to the decoders."""
+    checks = []
+    for check in examine(folder):
+        checks.append(check)
+        if not as_json:
+            mark = "[green]ok  [/]" if check.ok else "[red]FAIL[/]"
+            console.print(f"{mark} {check.name:<15} {escape(check.detail)}", soft_wrap=True)
+            if not check.ok and check.remedy:
+                console.print(f"     [dim]→ {escape(check.remedy)}[/]", soft_wrap=True)
+    if as_json:
+        print_json({"checks": checks})
+    raise typer.Exit(0 if all(check.ok for check in checks) else ERROR)

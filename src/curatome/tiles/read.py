@@ -1,0 +1,90 @@
+"""Reading tiles back: from shards, or from the slide where a build keeps coordinates only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from curatome.errors import BuildError
+from curatome.slides.readers import open_slide
+from curatome.slides.readers.base import Pixels, SlideReader
+from curatome.tiles.canvas import render
+from curatome.tiles.encode import ToSrgb, decode
+from curatome.tiles.plane import Plane
+from curatome.tiles.record import SlideRecord
+from curatome.tiles.shards import read_member
+
+
+class TileSource:
+    """Pixels of tiles by their row of the manifest.
+
+    Args:
+        build: the build folder.
+        records: the build's record of each slide, by slide id.
+        locate: the file of a slide, by slide id; used for coordinates only.
+    """
+
+    def __init__(
+        self,
+        build: Path,
+        records: Mapping[str, SlideRecord],
+        locate: Callable[[str], Path],
+    ) -> None:
+        self._build = build
+        self._records = records
+        self._locate = locate
+        self._open: tuple[str, SlideReader] | None = None
+
+    def pixels(self, row: Mapping[str, Any]) -> Pixels:
+        """The tile's pixels, (side_px, side_px, 3) uint8, RGB.
+
+        Args:
+            row: columns of `tables.TILES`.
+
+        Raises:
+            BuildError: the build has no record of the tile's slide.
+            OSError: the shard cannot be read.
+            UnreadableSlide: the slide cannot be decoded.
+        """
+        if row["shard"] is not None:
+            return decode(read_member(self._build / row["shard"], row["offset"], row["length"]))
+        record = self._records.get(row["slide"])
+        if record is None:
+            raise BuildError(f"tile {row['tile_id']}: the build has no record of its slide.")
+        return self._render(row, record)
+
+    def close(self) -> None:
+        """Free the slide that is open, if any."""
+        if self._open is not None:
+            self._open[1].close()
+            self._open = None
+
+    def _render(self, row: Mapping[str, Any], record: SlideRecord) -> Pixels:
+        slide = self._slide(row["slide"])
+        side = row["side_px"]
+        step_x, step_y = row["width"] / side, row["height"] / side
+        plane = Plane(
+            mpp_x=row["mpp_x"],
+            mpp_y=row["mpp_y"],
+            step_x=step_x,
+            step_y=step_y,
+            extent_x=record.levels[0].width / step_x,
+            extent_y=record.levels[0].height / step_y,
+            level=row["level"],
+            enlargement=row["enlargement"],
+        )
+        x, y = round(row["x"] / step_x), round(row["y"] / step_y)
+        pixels, _, _ = render(slide, plane, np.array([[x, y, x + side, y + side]], np.int64))
+        profile = slide.facts.icc_profile
+        if record.icc == "srgb" and profile is not None:
+            return ToSrgb(profile)(pixels)
+        return pixels
+
+    def _slide(self, slide: str) -> SlideReader:
+        if self._open is None or self._open[0] != slide:
+            self.close()
+            self._open = (slide, open_slide(self._locate(slide)))
+        return self._open[1]

@@ -1,0 +1,287 @@
+"""`curatome add`: register slides and what is declared about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from curatome.errors import ProjectError, SlideError, UnsupportedSlide
+from curatome.findings import Finding
+from curatome.jobs import Failure, Limits, Outcome, Task, run_tasks, stage
+from curatome.project import Project, SlideEntry
+from curatome.protocol import FieldValue
+from curatome.slides.files import SlideFiles, slide_id
+from curatome.slides.inventory import probe, refused, same_content, unreadable
+from curatome.slides.readers import SlideFacts
+from curatome.slides.scale import resolve_mpp
+from curatome.slides.sheets import SlideRow, match_rows, read_case_table, read_slide_table
+from curatome.units import Mpp
+from curatome.workflows.watch import Silent, Watcher
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a child found out about one slide.
+
+    Attributes:
+        sha256: content hash.
+        facts: what the file says about itself, or None if it cannot be used.
+        problem: why not, in words.
+        unsupported: the slide is sound, but of a kind that is not standardized.
+    """
+
+    sha256: str
+    facts: SlideFacts | None = None
+    problem: str = ""
+    unsupported: bool = False
+
+
+@dataclass(frozen=True)
+class AddResult:
+    """What `add` did.
+
+    Attributes:
+        added: slides that are new.
+        known: slides that were registered before.
+        slides: all slides that the paths stand for, by path.
+        findings: everything found about these slides and the tables.
+    """
+
+    added: int
+    known: int
+    slides: tuple[SlideEntry, ...]
+    findings: tuple[Finding, ...]
+
+
+def look_at(files: SlideFiles) -> Seen:
+    """Hash a slide's files and probe it. Run in a supervised child.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    stage("hash")
+    sha256 = files.sha256()
+    try:
+        return Seen(sha256, probe(files.path, stage))
+    except UnsupportedSlide as error:
+        return Seen(sha256, problem=str(error), unsupported=True)
+    except SlideError as error:
+        return Seen(sha256, problem=str(error))
+
+
+def add_slides(
+    project: Project,
+    paths: Sequence[str | Path],
+    slide_table: Path | None = None,
+    case_table: Path | None = None,
+    *,
+    workers: int = 1,
+    watcher: Watcher | None = None,
+) -> AddResult:
+    """Register files, folders and globs, and keep what tables declare.
+
+    Slides whose file has not changed since it was last registered are not read again.
+
+    Args:
+        project: the project.
+        paths: what to register; may be empty if there is a table.
+        slide_table: CSV of slides.
+        case_table: CSV of cases.
+        workers: how many children read slides at the same time.
+        watcher: is told the course.
+
+    Raises:
+        ProjectError: a path stands for no slide, or another process is changing the project.
+        TableError: a table cannot be used; nothing is registered then.
+    """
+    cohort = project.protocol.cohort
+    rows = read_slide_table(slide_table, cohort.declared("slides")) if slide_table else []
+    cases = read_case_table(case_table, cohort.declared("cases")) if case_table else []
+    found = _find(paths) if paths else []
+    known = [project.absolute(path) for path in project.store.files()]
+    matches, unmatched = match_rows(rows, [*known, *(files.path for files in found)])
+    declared = {project.relative(path): row for path, row in matches.items()}
+    with project.locked():
+        before = {entry.slide for entry in project.store.slides()}
+        touched = _register(project, found, declared, (workers, watcher or Silent()))
+        touched |= _declare(project, declared)
+        project.store.save_cases({row.case: _plain(row.values) for row in cases})
+        if slide_table:
+            project.store.save_findings(f"table:{slide_table.name}", unmatched)
+        _save_duplicates(project)
+    slides = tuple(entry for entry in project.store.slides() if entry.slide in touched)
+    subjects = {f"slide {entry.slide}" for entry in slides}
+    subjects |= {f"file {project.relative(files.path)}" for files in found}
+    subjects |= {finding.subject for finding in unmatched}
+    return AddResult(
+        added=len(touched - before),
+        known=len(touched & before),
+        slides=slides,
+        findings=tuple(f for f in project.store.findings() if f.subject in subjects),
+    )
+
+
+def file_stamp(path: Path) -> str | None:
+    """Size and time of change of a file; None if it is not there."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return f"{stat.st_size}-{stat.st_mtime_ns}"
+
+
+def judge(entry: SlideEntry) -> tuple[SlideEntry, list[Finding]]:
+    """A readable slide with its scale resolved, and what was found about the scale."""
+    mpp, findings = resolve_mpp(
+        entry.file_mpp,
+        Mpp(*entry.table_mpp, "table") if entry.table_mpp else None,
+        Mpp(*entry.user_mpp, "user") if entry.user_mpp else None,
+        subject=f"slide {entry.slide}",
+        name=entry.name,
+        objective_power=entry.objective_power,
+    )
+    if mpp is None:
+        return replace(entry, mpp=None, state="held", reason=findings[0].message), findings
+    return replace(entry, mpp=mpp, state="ready", reason=""), findings
+
+
+def _find(paths: Sequence[str | Path]) -> list[SlideFiles]:
+    # DICOM series are grouped by what their headers say, so even this happens in a child.
+    task = Task("find", "curatome.slides.files:find_slides", ([str(path) for path in paths],))
+    for outcome in run_tasks([task]):
+        if outcome.failure is not None:
+            raise ProjectError(str(outcome.failure))
+        return [replace(files, path=Path(files.path)) for files in outcome.value]
+    return []
+
+
+def _register(
+    project: Project,
+    found: Sequence[SlideFiles],
+    declared: Mapping[str, SlideRow],
+    means: tuple[int, Watcher],
+) -> set[str]:
+    """Read what is new or changed; the ids of all slides found."""
+    workers, watcher = means
+    files = project.store.files()
+    touched: set[str] = set()
+    tasks: dict[str, SlideFiles] = {}
+    for slide in found:
+        path = project.relative(slide.path)
+        known = files.get(path)
+        if known is not None and known[1] == file_stamp(slide.path):
+            touched.add(known[0])
+        else:
+            tasks[path] = slide
+    if not tasks:
+        return touched
+    work = [Task(path, "curatome.workflows.add:look_at", (slide,)) for path, slide in tasks.items()]
+    watcher.start("reading slides", len(work), "slides")
+    for outcome in run_tasks(work, workers, Limits()):
+        path = outcome.task.key
+        seen = outcome.value or _after_failure(tasks[path], outcome)
+        if seen is not None:
+            entry, findings = _entry(project, path, seen, declared.get(path))
+            stamp = file_stamp(tasks[path].path) or ""
+            project.store.save_slide(entry, findings, {path: stamp})
+            touched.add(entry.slide)
+        else:
+            project.store.save_findings(f"file:{path}", [_unhashed(path, outcome.failure)])
+        watcher.advance(1)
+    watcher.finish()
+    return touched
+
+
+def _after_failure(files: SlideFiles, outcome: Outcome) -> Seen | None:
+    """What is left to say when the child died or ran out of time or memory."""
+    try:
+        return Seen(files.sha256(), problem=str(outcome.failure))
+    except OSError:
+        return None
+
+
+def _unhashed(path: str, failure: Failure | None) -> Finding:
+    return unreadable(f"file {path}", path.rpartition("/")[2], str(failure))
+
+
+def _entry(
+    project: Project, path: str, seen: Seen, row: SlideRow | None
+) -> tuple[SlideEntry, list[Finding]]:
+    slide = slide_id(seen.sha256)
+    before = project.store.slide(slide)
+    entry = before or SlideEntry(slide, seen.sha256, path, "unreadable")
+    entry = _with_row(replace(entry, path=_place(project, before, path)), row)
+    subject, name = f"slide {slide}", entry.name
+    if seen.facts is None:
+        entry = replace(entry, mpp=None, reason=seen.problem)
+        if seen.unsupported:
+            return replace(entry, state="refused"), [
+                refused(subject, name, UnsupportedSlide(seen.problem))
+            ]
+        return replace(entry, state="unreadable"), [unreadable(subject, name, seen.problem)]
+    facts = seen.facts
+    return judge(
+        replace(
+            entry,
+            format=facts.format,
+            width=facts.width,
+            height=facts.height,
+            objective_power=facts.objective_power,
+            file_scanner=facts.scanner,
+            file_mpp=facts.mpp,
+        )
+    )
+
+
+def _place(project: Project, before: SlideEntry | None, path: str) -> str:
+    """A copy under another name does not move a slide that is still where it was."""
+    if before is not None and project.absolute(before.path).exists():
+        return before.path
+    return path
+
+
+def _declare(project: Project, declared: Mapping[str, SlideRow]) -> set[str]:
+    """Give registered slides what the table says; the ids of those that have a row."""
+    files = project.store.files()
+    touched = set()
+    for path, row in declared.items():
+        entry = project.store.slide(files[path][0]) if path in files else None
+        if entry is None:
+            continue
+        touched.add(entry.slide)
+        changed = _with_row(entry, row)
+        if changed != entry:
+            findings = project.store.findings(f"slide:{entry.slide}")
+            if entry.state in ("ready", "held"):
+                changed, findings = judge(changed)
+            project.store.save_slide(changed, findings)
+    return touched
+
+
+def _with_row(entry: SlideEntry, row: SlideRow | None) -> SlideEntry:
+    if row is None:
+        return entry
+    values = {name: value for name, value in _plain(row.values).items() if value is not None}
+    table_mpp = (row.mpp.x, row.mpp.y) if row.mpp else entry.table_mpp
+    return replace(entry, declared={**entry.declared, **values}, table_mpp=table_mpp)
+
+
+def _plain(values: Mapping[str, FieldValue]) -> dict[str, Any]:
+    """Values of JSON's types: dates as ISO 8601."""
+    return {
+        name: value.isoformat() if isinstance(value, date) else value
+        for name, value in values.items()
+    }
+
+
+def _save_duplicates(project: Project) -> None:
+    hashes = {entry.slide: entry.sha256 for entry in project.store.slides()}
+    there = [
+        (hashes[slide], Path(path))
+        for path, (slide, _) in project.store.files().items()
+        if slide in hashes and project.absolute(path).exists()
+    ]
+    project.store.save_findings("duplicates", same_content(there))

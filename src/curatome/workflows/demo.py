@@ -1,0 +1,69 @@
+"""`curatome demo`: a small synthetic cohort, from slides to the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from curatome.errors import ProjectError
+from curatome.project import create_project, open_project
+from curatome.protocol import template
+from curatome.workflows.add import add_slides
+from curatome.workflows.build import BuildResult, build_project
+from curatome.workflows.report import make_report
+from curatome.workflows.watch import Silent, Watcher
+
+SLIDES = 12
+_MARK = "This folder was made by `curatome demo`."
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demo made.
+
+    Attributes:
+        project: its folder.
+        report: the HTML report.
+        build: what the build did.
+    """
+
+    project: Path
+    report: Path
+    build: BuildResult
+
+
+def run_demo(folder: Path, workers: int = 1, watcher: Watcher | None = None) -> DemoResult:
+    """Make a cohort of two sites and three scanners, then init, add, build and report.
+
+    A demo that was interrupted goes on where it was.
+
+    Args:
+        folder: where to; made if missing.
+        workers: how many children work at the same time.
+        watcher: is told the course.
+
+    Raises:
+        ProjectError: the folder holds something else.
+    """
+    watcher = watcher or Silent()
+    mark = folder / "README.txt"
+    if folder.exists() and any(folder.iterdir()) and not mark.exists():
+        raise ProjectError(f"{folder} holds something else. Choose another folder for the demo.")
+    cohort = folder / "cohort"
+    if not (cohort / "truth" / "slides.parquet").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        mark.write_text(f"{_MARK}\nEverything in it is synthetic; remove it as you like.\n")
+        from curatome.phantom.cohort import make_cohort
+
+        watcher.start("drawing synthetic slides", SLIDES, "slides")
+        make_cohort(cohort, slides=SLIDES, on_slide=lambda _done, _total: watcher.advance(1))
+        watcher.finish()
+    root = folder / "dataset"
+    if (root / "curatome.toml").exists():
+        project = open_project(root)
+    else:
+        project = create_project(root, template("pretraining", "Curatome demo"))
+    tables = (cohort / "slides.csv", cohort / "cases.csv")
+    add_slides(project, [cohort / "slides"], *tables, workers=workers, watcher=watcher)
+    result = build_project(project, workers, watcher)
+    return DemoResult(root, make_report(project), result)
