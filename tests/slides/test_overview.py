@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curatome.slides import overview as module
@@ -47,6 +47,7 @@ def noise(height, width, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype(np.uint8)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 40), st.integers(1, 30))
 def test_area_average_equals_repeating_and_counting(width, out_width, height, out_height):
     pixels = noise(height, width)

@@ -4,7 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curatome.protocol import TissueSettings
-from curatome.slides.tissue import find_tissue
+from curatome.slides.readers import open_slide
+from curatome.slides.tissue import find_tissue, read_overview
+from curatome.units import Mpp
+from tests.slides.pictures import DATA
 from tests.slides.tissue_pictures import (
     CAMERAS,
     DAB,
@@ -57,9 +60,10 @@ def test_pale_ihc_is_found(camera):
 @pytest.mark.parametrize("share", [0.6, 0.8, 0.9])
 def test_pale_tissue_may_outweigh_the_glass(share):
     for seed in SEEDS:
-        mask = blobs((300, 420), share, 20, rng(seed))
-        strength = np.clip(0.045 * texture(mask.shape, rng(seed)), 0.03, 0.06)
-        overview = render((strength * mask)[..., None] * DAB, Camera(), rng(seed))
+        draw = rng(seed)
+        mask = blobs((300, 420), share, 20, draw)
+        strength = np.clip(0.045 * texture(mask.shape, draw), 0.03, 0.06)
+        overview = render((strength * mask)[..., None] * DAB, Camera(), draw)
         assert iou(detect(Picture(overview, mask)), mask) > 0.9
 
 
@@ -127,6 +131,13 @@ def test_the_glass_is_found_under_padding_pen_and_unscanned_areas():
     np.testing.assert_allclose(color, (228, 224, 210), atol=1.5)
     assert facts["glass_seen"] == 1
     assert facts["unscanned_share"] == pytest.approx(100 * 420 / (500 * 700), abs=0.01)
+
+
+def test_a_bubble_brighter_than_the_glass_is_not_taken_for_it():
+    picture = he(rng(5), Camera())
+    bubble = np.clip(picture.overview[20:100, 20:200] * 1.03, 0, 254)
+    picture.overview[20:100, 20:200] = bubble
+    assert iou(detect(picture), picture.truth) > 0.98
 
 
 def test_no_glass_is_claimed_where_tissue_covers_all():
@@ -218,3 +229,24 @@ def test_a_lone_speck_goes_and_a_scatter_stays():
 def test_what_cannot_be_is_refused(overview, mpp, message):
     with pytest.raises(ValueError, match=message):
         find_tissue(overview, mpp, SETTINGS)
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"the real slides are not at {DATA}")
+@pytest.mark.parametrize(
+    ("name", "mpp", "tissue", "glass"),
+    [
+        ("aperio/cmu-1-small-region.svs", 0.499, [(1100, 1700), (900, 2800)], [(200, 1500)]),
+        ("aperio/tcga-cr-7395-01a-01-ts1.svs", 0.5, [(1500, 2000)], [(100, 100), (600, 700)]),
+        ("tiff/kidney-48-5.tif", 1.0, [(343, 533)], [(1250, 150), (266, 206), (100, 800)]),
+        ("dicom/multi_frame_jpeg_camelyon_challenge_image.dcm", 28.969, [(170, 220)], [(20, 400)]),
+    ],
+)
+def test_real_slides(name, mpp, tissue, glass):
+    """Points (x, y) of level 0 that are tissue or glass (padding, a smudge) to the eye."""
+    slide = open_slide(DATA / name)
+    overview, step_x, step_y = read_overview(slide, Mpp(mpp, mpp), 8.0)
+    slide.close()
+    mask, facts = find_tissue(overview, mpp * step_x, SETTINGS)
+    assert facts["glass_seen"] == 1
+    assert all(mask[int(y / step_y), int(x / step_x)] for x, y in tissue)
+    assert not any(mask[int(y / step_y), int(x / step_x)] for x, y in glass)

@@ -105,10 +105,10 @@ def line_distance(
     found = False
     for n in range(points.shape[0] - 1):
         ax, ay, bx, by = points[n, 0], points[n, 1], points[n + 1, 0], points[n + 1, 1]
-        left = max(0, int(math.floor((min(ax, bx) - limit - x0) / mpp)))
-        right = min(width - 1, int(math.ceil((max(ax, bx) + limit - x0) / mpp)))
-        top = max(0, int(math.floor((min(ay, by) - limit - y0) / mpp)))
-        bottom = min(height - 1, int(math.ceil((max(ay, by) + limit - y0) / mpp)))
+        left = max(0, math.floor((min(ax, bx) - limit - x0) / mpp))
+        right = min(width - 1, math.ceil((max(ax, bx) + limit - x0) / mpp))
+        top = max(0, math.floor((min(ay, by) - limit - y0) / mpp))
+        bottom = min(height - 1, math.ceil((max(ay, by) + limit - y0) / mpp))
         squared = (bx - ax) ** 2 + (by - ay) ** 2
         for j in range(top, bottom + 1):
             for i in range(left, right + 1):

@@ -100,9 +100,9 @@ def lattice(
         and row.
     """
     x0, y0, mpp = grid
-    left, top = int(math.floor(x0 / NODE_UM)), int(math.floor(y0 / NODE_UM))
-    columns = int(math.floor((x0 + mpp * shape[1]) / NODE_UM)) - left + 2
-    rows = int(math.floor((y0 + mpp * shape[0]) / NODE_UM)) - top + 2
+    left, top = math.floor(x0 / NODE_UM), math.floor(y0 / NODE_UM)
+    columns = math.floor((x0 + mpp * shape[1]) / NODE_UM) - left + 2
+    rows = math.floor((y0 + mpp * shape[0]) / NODE_UM) - top + 2
     nodes = np.empty((rows, columns, 3))
     for j in range(rows):
         for i in range(columns):
@@ -225,7 +225,7 @@ def _vessel(field: Texture, look: Floats, x: float, y: float, depth: float) -> t
 
 
 @compiled
-def _kind(
+def _kind(  # noqa: PLR0911 - one line per kind
     field: Texture, look: Floats, nodes: Floats, place: Place, kind: int
 ) -> tuple[float, float]:
     x, y, depth = place[0], place[1], place[2]

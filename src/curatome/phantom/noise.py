@@ -45,7 +45,8 @@ def sample(field: Texture, u: float, v: float) -> float:
     i1, j1 = np.uint64((left + np.uint32(1)) & _MASK), np.uint64((top + np.uint32(1)) & _MASK)
     upper = field[j, i] + fu * (field[j, i1] - field[j, i])
     lower = field[j1, i] + fu * (field[j1, i1] - field[j1, i])
-    return upper + fv * (lower - upper)
+    out: float = upper + fv * (lower - upper)
+    return out
 
 
 @compiled
@@ -55,7 +56,7 @@ def hashed(i: int, j: int, salt: int) -> int:
     h = np.uint32(h ^ np.uint32(salt) * np.uint32(0xC2B2AE3D))
     h = np.uint32((h ^ (h >> np.uint32(15))) * np.uint32(0x2C1B3C6D))
     h = np.uint32((h ^ (h >> np.uint32(12))) * np.uint32(0x297A2D39))
-    return np.uint32(h ^ (h >> np.uint32(15)))
+    return int(h ^ (h >> np.uint32(15)))
 
 
 @compiled
@@ -65,7 +66,7 @@ def cell_distances(x: float, y: float, salt: int) -> tuple[float, float]:
     The cells are S. Worley's (SIGGRAPH 1996, 10.1145/237170.237267); the wall is the bisector of
     the two nearest seeds.
     """
-    column, row = int(math.floor(x)), int(math.floor(y))
+    column, row = math.floor(x), math.floor(y)
     first, second = 9.0, 9.0
     first_x, first_y, second_x, second_y = 0.0, 0.0, 1.0, 1.0
     for j in range(row - 1, row + 2):

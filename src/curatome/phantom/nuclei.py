@@ -272,5 +272,5 @@ def make_nuclei(tissue: Blobs, regions: Blobs, look: Floats, rng: np.random.Gene
     rows = [_in_stroma(tissue, around, piece) for piece in range(len(tissue))]
     rows += [_MAKERS[int(kind)](around, index) for index, kind in enumerate(regions.kind)]
     table = np.concatenate(rows)
-    angle = np.mod(table[:, 4], math.pi)
-    return Nuclei(*table[:, :4].T.copy(), angle, table[:, 5].astype(np.int64))
+    x, y, long, short, angle, kind = table.T.copy()
+    return Nuclei(x, y, long, short, np.mod(angle, math.pi), kind.astype(np.int64))

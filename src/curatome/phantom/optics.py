@@ -87,7 +87,8 @@ def kernel(scanner: Scanner) -> Planes:
     narrow_part, wide_part = (np.exp(-0.5 * (offset / s) ** 2) for s in (sigma, wide))
     taps = (1 + scanner.sharpen / 2) * narrow_part / narrow_part.sum()
     taps -= scanner.sharpen / 2 * wide_part / wide_part.sum()
-    return (taps / taps.sum()).astype(np.float32)
+    out: Planes = (taps / taps.sum()).astype(np.float32)
+    return out
 
 
 _STEPS_PER_DENSITY = 2048

@@ -35,7 +35,6 @@ _ROLES: dict[int, tuple[str, ...]] = {
     6: ("no_mpp",),
     7: ("pen",),
     8: ("40x", "fold"),
-    9: ("large",),
     11: ("pen", "fold"),
 }
 
@@ -144,7 +143,7 @@ def _slide(index: int, roles: tuple[str, ...], case: Case, side_um: float, seed:
 def plan_cohort(seed: int = 1, slides: int = 12, side_um: float = 2500.0) -> list[SlidePlan]:
     """Plan a cohort without drawing a pixel.
 
-    About one case in five has two slides. Twelve slides hold two at 40×, two large ones, a nearly
+    About one case in five has two slides. Twelve slides hold two at 40×, a large one, a nearly
     empty biopsy, three with pen, three with a fold and one whose file carries no MPP.
 
     Args:

@@ -45,6 +45,8 @@ def _stain_tissue(
                 h, e = fabric.stroma(field, look, nodes, place)
             else:
                 h, e = fabric.uptake(field, look, nodes, place, kinds[region[j, i]])
+            mottle = 0.80 + 0.40 * sample(field, x / 0.36, y / 0.36 + 300.0)
+            h, e = h * mottle, e * mottle
             if edge[j, i] < 14.0:
                 fray = 13.0 * sample(field, x / 3.3, y / 3.3 + 200.0) ** 2
                 cover = ramp(fray - 0.5, fray + 0.8, edge[j, i])
@@ -55,10 +57,10 @@ def _stain_tissue(
 # For each class: hematoxylin, eosin, chromatin contrast, paleness of the middle, unevenness.
 _NUCLEAR = np.array(
     [
-        [0.78, 0.24, 0.30, 0.18, 0.10],
-        [0.84, 0.26, 0.55, 0.40, 0.22],
-        [1.02, 0.24, 0.22, 0.05, 0.08],
-        [0.80, 0.26, 0.25, 0.05, 0.14],
+        [0.78, 0.24, 0.45, 0.18, 0.10],
+        [0.84, 0.26, 0.62, 0.40, 0.22],
+        [1.00, 0.24, 0.42, 0.05, 0.08],
+        [0.80, 0.26, 0.40, 0.05, 0.14],
         [1.25, 0.22, 0.20, 0.00, 0.45],
         [0.75, 0.30, 0.20, 0.00, 0.30],
     ]
@@ -75,10 +77,10 @@ def _paint_nuclei(
     for n in range(nuclei.shape[0]):
         cx, cy, a, b = nuclei[n, 0], nuclei[n, 1], nuclei[n, 2], nuclei[n, 3]
         out = a * 1.35 + 0.8
-        left = max(0, int(math.ceil((cx - out - x0) / mpp)))
-        right = min(width - 1, int(math.floor((cx + out - x0) / mpp)))
-        top = max(0, int(math.ceil((cy - out - y0) / mpp)))
-        bottom = min(height - 1, int(math.floor((cy + out - y0) / mpp)))
+        left = max(0, math.ceil((cx - out - x0) / mpp))
+        right = min(width - 1, math.floor((cx + out - x0) / mpp))
+        top = max(0, math.ceil((cy - out - y0) / mpp))
+        bottom = min(height - 1, math.floor((cy + out - y0) / mpp))
         if left > right or top > bottom:
             continue
         kind = int(nuclei[n, 5])
@@ -103,7 +105,7 @@ def _paint_nuclei(
                 cover = ramp(1.0 + soft, 1.0 - soft, r)
                 if cover <= 0.0:
                     continue
-                grain = sample(field, place_u + dx * 2.1, place_v + dy * 2.1) - 0.5
+                grain = sample(field, place_u + dx * 3.3, place_v + dy * 3.3) - 0.5
                 h = dark * (1.0 + nuclear[kind, 2] * grain)
                 h *= 1.0 - pale * ramp(0.85, 0.55, r) + 0.10 * ramp(0.7, 0.9, r)
                 e = nuclear[kind, 1]

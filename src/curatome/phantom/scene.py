@@ -9,6 +9,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
+from scipy.spatial import cKDTree
 
 from curatome.phantom import fabric
 from curatome.phantom.artifacts import Stroke, make_strokes
@@ -58,7 +59,7 @@ class _Room:
     """Where there is still room in the tissue, on a coarse grid."""
 
     def __init__(self, tissue: Blobs, width_um: float, height_um: float) -> None:
-        self.cell = 4.0 if width_um < 6000 else 8.0
+        self.cell = 4.0 if width_um < 3000 else 8.0
         shape = (math.ceil(height_um / self.cell), math.ceil(width_um / self.cell))
         depth = self._depth(tissue, shape)
         self.free = depth > _MARGIN_UM
@@ -90,7 +91,7 @@ def _tissue(plan: SlidePlan, rng: np.random.Generator) -> Blobs:
         radii = random_radii(rng, largest, form, _TISSUE_STEPS)
     else:
         center = (size * rng.uniform(0.48, 0.52, 2))[None, :]
-        form = Form(aspect=1.22, unevenness=0.085, fade=1.05, harmonics=90)
+        form = Form(aspect=1.22, unevenness=0.105, fade=1.4, harmonics=90)
         radii = random_radii(rng, np.array([0.47 * size[0]]), form, _TISSUE_STEPS)
     return Blobs(center, _kept_on_glass(center, radii, size), np.zeros(len(center), np.int64))
 
@@ -108,13 +109,14 @@ def _kept_on_glass(center: Floats, radii: Floats, size: Floats) -> Floats:
 
 
 def _lesions(plan: SlidePlan, room: _Room, rng: np.random.Generator) -> list[Blobs]:
-    scale = min(1.0, plan.width_um / 2500.0) if plan.width_um < 2500 else 1.15
+    scale = plan.width_um / 2500.0
+    times, scale = max(1.0, scale), min(scale, math.sqrt(scale))
     placed = []
     wanted = [*plan.lesions, ("fat", 3, 330.0), ("vessel", 6, 42.0)]
     for name, count, radius in wanted:
         kind = fabric.KINDS.index(name)
         wobble = 0.05 if name in ("vessel", "in_situ") else 0.16
-        for _ in range(count):
+        for _ in range(round(count * times)):
             blob = _place(room, rng, radius * scale * rng.uniform(0.7, 1.0), kind, wobble)
             if blob is not None:
                 placed.append(blob)
@@ -140,14 +142,19 @@ def _place(
 
 def _glands(plan: SlidePlan, look: Floats, room: _Room, rng: np.random.Generator) -> Blobs:
     """Glands in lobules: a jittered grid, thinned where a slow noise is low."""
-    points = jittered_points(rng, (0, 0, plan.width_um, plan.height_um), _GLAND_PITCH_UM, 0.10)
-    slow = _sampled(texture(1), points / 52.0 + look[fabric.SHIFT_X])
+    points = jittered_points(rng, (0, 0, plan.width_um, plan.height_um), _GLAND_PITCH_UM, 0.18)
+    slow = _sampled(texture(1), points / 80.0 + look[fabric.SHIFT_X])
     radius = rng.uniform(30.0, 42.0, len(points))
     cells = np.clip((points / room.cell).astype(int), 0, np.array(room.free.shape)[::-1] - 1)
     clear = room.clearance()[cells[:, 1], cells[:, 0]]
-    keep = (slow > 0.36) & (clear > radius + 6.0)
-    radii = random_radii(rng, radius[keep], Form(1.4, 0.06))
-    return Blobs(points[keep], radii, np.full(int(keep.sum()), fabric.GLAND))
+    keep = (slow > 0.40) & (clear > radius + 6.0)
+    points, radius = points[keep], radius[keep]
+    near = cKDTree(points).query_pairs(2 * radius.max(initial=0.0), output_type="ndarray")
+    apart = np.hypot(*(points[near[:, 0]] - points[near[:, 1]]).T)
+    alone = np.ones(len(points), bool)
+    alone[near[apart < radius[near].sum(axis=1) + 3.0].max(axis=1, initial=-1)] = False
+    radii = random_radii(rng, radius[alone], Form(1.4, 0.06))
+    return Blobs(points[alone], radii, np.full(int(alone.sum()), fabric.GLAND))
 
 
 def _sampled(field: Texture, points: Floats) -> Floats:

@@ -106,7 +106,8 @@ def radius_toward(radii: Floats, index: int, dx: float, dy: float) -> float:
     fraction = place - k
     k = k % steps
     after = k + 1 if k + 1 < steps else 0
-    return radii[index, k] + fraction * (radii[index, after] - radii[index, k])
+    out: float = radii[index, k] + fraction * (radii[index, after] - radii[index, k])
+    return out
 
 
 @compiled
@@ -130,10 +131,10 @@ def locate(
     x0, y0, mpp = grid
     for n in range(center.shape[0]):
         cx, cy, reach = center[n, 0], center[n, 1], radii[n].max()
-        left = max(0, int(math.ceil((cx - reach - x0) / mpp)))
-        right = min(width - 1, int(math.floor((cx + reach - x0) / mpp)))
-        top = max(0, int(math.ceil((cy - reach - y0) / mpp)))
-        bottom = min(height - 1, int(math.floor((cy + reach - y0) / mpp)))
+        left = max(0, math.ceil((cx - reach - x0) / mpp))
+        right = min(width - 1, math.floor((cx + reach - x0) / mpp))
+        top = max(0, math.ceil((cy - reach - y0) / mpp))
+        bottom = min(height - 1, math.floor((cy + reach - y0) / mpp))
         inner = radii[n].min()
         for j in range(top, bottom + 1):
             dy = y0 + j * mpp - cy

@@ -188,6 +188,7 @@ def _inline(figure: Figure, chart: str, title: str, description: str) -> Markup:
     svg = re.sub(r'xlink:href="#', f'href="#{chart}-', svg)
     svg = re.sub(r"url\(#", f"url(#{chart}-", svg)
     svg = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", svg)
+    svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
     for color, variable in _VARIABLES.items():
         svg = svg.replace(color, variable)
     head, body = svg.split(">", 1)

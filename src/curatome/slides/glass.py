@@ -28,7 +28,9 @@ _MAX_RED = 0.03  # OD by which red may exceed green and blue: hematoxylin
 _MAX_BLUE = 0.10  # OD by which blue may exceed red and green: lamps do turn yellow
 _ONE_LEVEL = 0.0015  # OD; what rounding to gray levels alone can do to a block
 _PEAK_SHARE = 0.05
-_DARKER, _BRIGHTER = 0.02, 0.06  # OD; how far glass may lie off the running fit
+_BRIGHTEST_SHARE = 0.02
+_ORDERS = (1, 3, 3, 3, 3, 6, 6, 6, 6, 6, 6)  # terms of the surface in each round of the fit
+_DARKER, _BRIGHTER = 0.015, 0.06  # OD; how far glass may lie off the running fit
 _ASSUMED = 0.03  # OD of glass where none is seen: gray level 238
 
 
@@ -124,7 +126,7 @@ def estimate_glass(od: Real, no_glass: Bools, white: Bools) -> Glass:
     terms = np.stack([t.ravel() for t in _terms(*np.meshgrid(y, x, indexing="ij"))], axis=1)
     index = np.flatnonzero(chosen)
     values = means.reshape(3, -1)[:, index].T.astype(np.float64)
-    coefficients, inliers = _grow(terms[index], values)
+    coefficients, inliers = _best_fit(terms[index], values)
     residual = values - terms[index] @ coefficients
     return Glass(
         True,
@@ -205,6 +207,33 @@ def _usual_roughness(rough: Real) -> float:
     return 2 * float(np.quantile(rough, 0.05)) + _ONE_LEVEL
 
 
+def _best_fit(
+    terms: npt.NDArray[np.float64], values: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], Bools]:
+    """The surface grown from the brightest peak, or a clearly tighter one from above it.
+
+    Where pale tissue covers most of an unevenly lit slide, its blocks drown the glass in the
+    histogram and the peak is tissue. A surface through tissue fits its own blocks badly, one
+    through glass does not. A bubble brighter than glass fits well too, but not better than glass.
+    """
+    lightness = values.mean(axis=1)
+    brightest = values[lightness <= np.quantile(lightness, _BRIGHTEST_SHARE)].mean(axis=0)
+    usual = _grow(terms, values, _brightest_peak(values))
+    above = _grow(terms, values, brightest)
+    clearly = 2 * _spread(terms, values, above) < _spread(terms, values, usual)
+    return above if clearly else usual
+
+
+def _spread(
+    terms: npt.NDArray[np.float64],
+    values: npt.NDArray[np.float64],
+    fit: tuple[npt.NDArray[np.float64], Bools],
+) -> float:
+    coefficients, inliers = fit
+    residual = values[inliers] - terms[inliers] @ coefficients
+    return float(np.median(np.abs(residual))) if inliers.any() else np.inf
+
+
 def _brightest_peak(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Median color (3,) at the brightest peak that is not negligible.
 
@@ -223,12 +252,14 @@ def _brightest_peak(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _grow(
-    terms: npt.NDArray[np.float64], values: npt.NDArray[np.float64]
+    terms: npt.NDArray[np.float64],
+    values: npt.NDArray[np.float64],
+    start: npt.NDArray[np.float64],
 ) -> tuple[npt.NDArray[np.float64], Bools]:
     """Fit, let blocks join or leave, and fit again, first a plane and then a quadratic."""
-    coefficients = _constant(_brightest_peak(values))
+    coefficients = _constant(start)
     inliers = np.zeros(len(values), np.bool_)
-    for order in (1, 3, 3, 3, 3, 6, 6, 6, 6, 6, 6):
+    for order in _ORDERS:
         residual = values - terms @ coefficients
         offset = residual.mean(axis=1)
         tint = np.abs(residual - offset[:, None]).max(axis=1)
