@@ -150,8 +150,17 @@ def test_each_slide_has_its_card(page):
 def test_the_table_of_tiles_adds_up(page):
     numbers = [int(e.attributes["data-n"]) for e in page.with_attribute("data-n")]
     assert numbers == [1200, 300] * 4
+    widths = [e.attributes["style"] for e in page.classed("fill")]
+    assert widths == ["width:100.0%"] * 8
     foot = [e.text for e in page.tagged("td") if "tfoot" in e.path]
     assert foot == ["4,800", "1,200"]
+
+
+def test_bars_in_the_table_are_as_long_as_their_numbers():
+    slides = (card(1, tiles={"20x": 80}), card(2, tiles={"20x": 20}), card(3, tiles={"20x": 0}))
+    page = Page(render_report(replace(report(), slides=slides, scales=(sheet("20x", 128.0, 100),))))
+    widths = [e.attributes["style"] for e in page.classed("fill")]
+    assert widths == ["width:100.0%", "width:25.0%", "width:0.0%"]
 
 
 def test_a_scale_bar_is_as_long_as_it_says(page):

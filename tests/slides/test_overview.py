@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from curatome.slides import overview as module
-from curatome.slides.overview import area_average, coarsest_finer_level, read_overview
+from curatome.slides.overview import read_overview
 from curatome.slides.readers.base import Level, Region, SlideFacts
+from curatome.slides.resample import resample
 from curatome.units import Mpp
 
 
@@ -22,7 +21,8 @@ class Slide:
         self.facts = SlideFacts("test", "test", levels)
         self.reads = []
 
-    def read(self, level, x0, y0, x1, y1):
+    def read(self, level, x0, y0, x1, y1, *, shrink=1.0):
+        assert shrink == 1.0
         at = self.facts.levels[level]
         left, top = int(x0 / at.downsample_x), int(y0 / at.downsample_y)
         right = min(int(np.ceil(x1 / at.downsample_x)), at.width)
@@ -47,24 +47,6 @@ def noise(height, width, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype(np.uint8)
 
 
-@settings(deadline=None)
-@given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 40), st.integers(1, 30))
-def test_area_average_equals_repeating_and_counting(width, out_width, height, out_height):
-    pixels = noise(height, width)
-    fine = pixels.repeat(out_height, 0).repeat(out_width, 1).astype(float)
-    expected = fine.reshape(out_height, height, out_width, width, 3).mean((1, 3))
-    found = area_average(
-        pixels, np.linspace(0, width, out_width + 1), np.linspace(0, height, out_height + 1)
-    )
-    np.testing.assert_allclose(found, expected, atol=0.501)
-
-
-def test_area_average_counts_only_what_lies_on_the_picture():
-    pixels = np.array([[[10] * 3, [20] * 3]], np.uint8)
-    found = area_average(pixels, np.array([-1.0, 0.0, 0.5, 3.0, 4.0]), np.array([0.0, 1.0]))
-    assert found[0, :, 0].tolist() == [10, 10, round((10 * 0.5 + 20) / 1.5), 20]
-
-
 @pytest.mark.parametrize(("width", "height"), [(1001, 777), (1600, 800), (33, 5), (3, 1)])
 def test_the_overview_covers_odd_slides_exactly(width, height):
     pixels, step_x, step_y = read_overview(Slide(noise(height, width)), Mpp(0.5, 0.25), 8.0)
@@ -79,10 +61,9 @@ def test_blocks_leave_no_seam(monkeypatch, block):
     pixels = noise(403, 611)
     slide = Slide(pixels)
     found, step_x, step_y = read_overview(slide, Mpp(0.5, 0.5), 8.0)
-    whole = area_average(
-        pixels, np.arange(found.shape[1] + 1) * step_x, np.arange(found.shape[0] + 1) * step_y
-    )
-    assert np.abs(found.astype(int) - whole).max() <= 1  # float sums at the rounding border
+    whole = np.empty_like(found)
+    resample(Region(pixels, 0.0, 0.0, 1.0, 1.0), 0.0, 0.0, (step_x, step_y), whole)
+    assert np.abs(found.astype(int) - whole).max() <= 1  # weights at the rounding border
     assert (found != whole).mean() < 0.01
     assert max(max(read[1:]) for read in slide.reads) <= block + 18
 
@@ -92,13 +73,6 @@ def test_the_coarsest_level_that_is_finer_is_read():
     pixels, *_ = read_overview(slide, Mpp(0.5, 0.5), 8.0)
     assert {read[0] for read in slide.reads} == {2}
     np.testing.assert_array_equal(pixels, slide.pixels[2])
-
-
-def test_level_choice_minds_both_axes():
-    levels = (Level(100, 100, 1.0, 1.0), Level(25, 12, 4.0, 8.33))
-    assert coarsest_finer_level(levels, 8.0, 8.0) == 0
-    assert coarsest_finer_level(levels, 4.0, 8.33) == 1
-    assert coarsest_finer_level(levels, 0.5, 0.5) == 0
 
 
 def test_a_slide_coarser_than_the_target_keeps_its_scale():

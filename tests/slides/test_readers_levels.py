@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curatome.slides.readers.base import Level
-from curatome.slides.readers.levels import over_white, place_level, span
+from curatome.slides.readers.levels import nearest_finer, over_white, place_level, span
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,19 @@ def test_span_covers_a_stretch(low, high, step, size, expected):
 
 def test_a_level_is_what_it_says():
     assert place_level((100, 100), (50, 50)) == Level(50, 50, 2.0, 2.0)
+
+
+def test_the_nearest_finer_level_minds_both_axes():
+    levels = (Level(100, 100, 1.0, 1.0), Level(25, 12, 4.0, 8.33))
+    assert nearest_finer(levels, 8.0, 8.0) == (0, 1.0)
+    assert nearest_finer(levels, 4.0, 8.33) == (1, 1.0)
+    assert nearest_finer(levels, 0.5, 0.5) == (0, 1.0)
+
+
+def test_a_reduced_decode_goes_before_a_finer_level_and_a_stored_level_before_both():
+    levels = (Level(800, 800, 1.0, 1.0, (1.0, 1.6, 2.0, 4.0, 8.0)), Level(200, 200, 4.0, 4.0))
+    assert nearest_finer(levels, 1.98, 1.98) == (0, 1.6)
+    assert nearest_finer(levels, 2.0, 2.0) == (0, 2.0)
+    assert nearest_finer(levels, 3.99, 3.99) == (0, 2.0)
+    assert nearest_finer(levels, 4.0, 4.0) == (1, 1.0)
+    assert nearest_finer(levels, 9.0, 9.0) == (0, 8.0)

@@ -4,7 +4,7 @@ import tifffile
 
 from curatome.errors import UnreadableSlide
 from curatome.slides.readers import open_slide
-from curatome.slides.readers.openslide import _location
+from curatome.slides.readers.openslide import _location, open_openslide
 from tests.slides.pictures import halved, picture, real_slide
 
 TCGA = "aperio/tcga-cr-7395-01a-01-ts1.svs"
@@ -32,7 +32,7 @@ def ramp(width, height):
 
 
 def test_facts_of_a_real_aperio_slide():
-    slide = open_slide(real_slide(CMU))
+    slide = open_openslide(real_slide(CMU))
     facts = slide.facts
     assert (facts.reader, facts.format) == ("openslide", "aperio")
     assert (facts.width, facts.height) == (2220, 2967)
@@ -73,7 +73,7 @@ def test_the_truncated_level_lies_where_a_factor_of_two_puts_it():
 
 def test_level_0_equals_the_file_s_own_tiles():
     whole = tifffile.imread(real_slide(TCGA), series=0, level=0)
-    slide = open_slide(real_slide(TCGA))
+    slide = open_openslide(real_slide(TCGA))
     for x, y in [(1000, 1000), (4300, 3500), (-30, 17)]:
         region = slide.read(0, x, y, x + 200.5, y + 99)
         left, top = max(x, 0), max(y, 0)
@@ -85,7 +85,7 @@ def test_level_0_equals_the_file_s_own_tiles():
 
 @pytest.mark.parametrize("x", [0, 400, 1000, 1111, 1200, 2000, 2401, 2990])
 def test_a_region_of_a_truncated_level_says_where_its_pixels_truly_lie(tmp_path, x):
-    slide = open_slide(write_svs(tmp_path / "a.svs", [ramp(3001, 2001), ramp(1500, 1000)]))
+    slide = open_openslide(write_svs(tmp_path / "a.svs", [ramp(3001, 2001), ramp(1500, 1000)]))
     assert slide.facts.reader == "openslide"
     assert slide.facts.levels[1].downsample_x == 2.0
     region = slide.read(1, x, 901, x + 300, 1100)
@@ -106,7 +106,7 @@ def test_a_region_of_a_truncated_level_says_where_its_pixels_truly_lie(tmp_path,
 
 def test_a_whole_factor_is_read_without_interpolation(tmp_path):
     levels = [picture(512, 384), halved(picture(512, 384), 2)]
-    slide = open_slide(write_svs(tmp_path / "a.svs", levels))
+    slide = open_openslide(write_svs(tmp_path / "a.svs", levels))
     rng = np.random.default_rng(5)
     for _ in range(20):
         x0, x1 = np.sort(rng.integers(0, 513, 2))
@@ -118,7 +118,7 @@ def test_a_whole_factor_is_read_without_interpolation(tmp_path):
 
 
 def test_a_region_wider_than_openslide_s_own_pieces_stays_in_step(tmp_path):
-    slide = open_slide(write_svs(tmp_path / "a.svs", [ramp(9001, 101), ramp(4500, 50)]))
+    slide = open_openslide(write_svs(tmp_path / "a.svs", [ramp(9001, 101), ramp(4500, 50)]))
     region = slide.read(1, 0, 20, 9001, 60)
     assert region.pixels.shape[1] == 4500
     assert region.x == 0.0
@@ -138,14 +138,14 @@ def test_a_location_starts_at_or_before_the_pixel_with_the_least_interpolation(d
 
 
 def test_a_box_beyond_the_slide_is_cut_off(tmp_path):
-    slide = open_slide(write_svs(tmp_path / "a.svs", [ramp(100, 100)]))
+    slide = open_openslide(write_svs(tmp_path / "a.svs", [ramp(100, 100)]))
     region = slide.read(0, 90, 90, 200, 200)
     assert region.pixels.shape == (10, 10, 3)
     assert slide.read(0, 300, 300, 400, 400).pixels.size == 0
 
 
 def test_a_slide_that_breaks_on_decoding_says_file_level_and_box():
-    slide = open_slide(real_slide("aperio/unreadable.svs"))
+    slide = open_openslide(real_slide("aperio/unreadable.svs"))
     for _ in range(2):  # the second time too: the handle is not poisoned
         with pytest.raises(UnreadableSlide, match=r"unreadable\.svs: level 0 .*\(2, 3\) to \(9, 9"):
             slide.read(0, 2, 3, 9, 9)

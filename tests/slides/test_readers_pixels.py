@@ -124,7 +124,7 @@ def test_compressed_tiles_are_those_that_tifffile_decodes(tmp_path, compression)
 def test_only_the_tiles_that_a_box_needs_are_decoded(tmp_path):
     slide = open_slide(write_pyramid(tmp_path / "a.tif", ONE, tile=(64, 64)))
     asked = []
-    page = slide.pages[0]
+    page = slide.stored[0].page
     decode = page.decode
     page.decode = lambda data, index, **more: asked.append(index) or decode(data, index, **more)
     slide.read(0, 70, 70, 120, 120)

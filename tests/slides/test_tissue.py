@@ -30,7 +30,7 @@ from tests.slides.tissue_pictures import (
 )
 
 SETTINGS = TissueSettings()
-SEEDS = (101, 102, 103)
+SEEDS = (901, 902, 903)
 cameras = pytest.mark.parametrize("camera", CAMERAS.values(), ids=CAMERAS.keys())
 
 

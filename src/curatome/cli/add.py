@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,7 +22,9 @@ from curatome.cli.console import (
 )
 from curatome.cli.progress import watching
 from curatome.errors import ProjectError
-from curatome.workflows.add import AddResult, add_slides
+
+if TYPE_CHECKING:
+    from curatome.workflows.add import AddResult
 
 
 def register(app: typer.Typer) -> None:
@@ -48,6 +50,8 @@ def add(  # noqa: PLR0917 - a command's options are not positional
     """Register slides, and what tables declare about them and their cases."""
     if not paths and slides is None and cases is None:
         raise ProjectError("nothing to add. Name slides (files, folders, globs) or a table.")
+    from curatome.workflows.add import add_slides
+
     opened = project_at(project)
     with watching(as_json) as watcher:
         result = add_slides(
@@ -71,5 +75,8 @@ def _print(result: AddResult) -> None:
     listed = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
     known = f", {result.known} known before" if result.known else ""
     console.print(f"{count(result.added, 'slide')} added{known}: {listed or 'none'}.")
-    if states["ready"]:
+    if states["held"]:
+        some = "one that is" if states["held"] == 1 else "those that are"
+        console.print(f"Next: [bold]curatome status[/] says what {some} held needs")
+    elif states["ready"]:
         console.print("Next: [bold]curatome build[/]")

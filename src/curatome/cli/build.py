@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,8 +23,9 @@ from curatome.cli.console import (
     project_at,
 )
 from curatome.cli.progress import watching
-from curatome.workflows.build import BuildResult, build_project
-from curatome.workflows.manifest import manifest_path
+
+if TYPE_CHECKING:
+    from curatome.workflows.build import BuildResult
 
 
 def register(app: typer.Typer) -> None:
@@ -44,6 +45,9 @@ def build(
 
     Can be stopped at any moment; the same command goes on where it was.
     """
+    from curatome.workflows.build import build_project
+    from curatome.workflows.manifest import manifest_path
+
     opened = project_at(project)
     with watching(as_json) as watcher:
         result = build_project(opened, workers or os.cpu_count() or 1, watcher, dry_run)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,9 +16,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from curatome.findings import Finding, Severity
-from curatome.project import Project, open_project
 
-_PIPED_WIDTH = 160  # columns, where there is no terminal to ask
+if TYPE_CHECKING:
+    from curatome.project import Project
+
+_PIPED_WIDTH = 400  # columns, where there is no terminal to ask: no line of a table is folded
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
 errors = Console(stderr=True, highlight=False)
@@ -35,11 +37,14 @@ WorkersOption = Annotated[
 ]
 
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
-_SHOWN = 12  # findings of one code that are listed in full
+SHOWN = 12
+"""Findings of one code that are listed in full."""
 
 
 def project_at(folder: Path) -> Project:
     """The project a command is about."""
+    from curatome.project import open_project
+
     return open_project(folder)
 
 
@@ -48,23 +53,33 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(_plain(value), indent=2, ensure_ascii=False) + "\n")
 
 
-def print_findings(findings: Iterable[Finding]) -> None:
-    """Findings grouped by code, worst first; a remedy that several share is printed once."""
+def print_findings(findings: Iterable[Finding], shown: int = SHOWN) -> int:
+    """Findings grouped by code, worst first; a remedy that several share is printed once.
+
+    Args:
+        findings: what to print.
+        shown: how many of one code are listed; the others are counted.
+
+    Returns:
+        How many were not listed.
+    """
     by_code: dict[str, list[Finding]] = {}
     for finding in findings:
         by_code.setdefault(finding.code, []).append(finding)
     for code, group in by_code.items():
-        shown = group[:_SHOWN]
-        for finding, following in zip(shown, [*shown[1:], None], strict=True):
+        listed = group[:shown]
+        for finding, following in zip(listed, [*listed[1:], None], strict=True):
             color = _COLORS[finding.severity]
             console.print(
                 f"[{color}]{finding.severity!s:<7}[/] [bold]{code}[/] {escape(finding.message)}",
                 soft_wrap=True,
             )
-            if finding.remedy and (following is None or following.remedy != finding.remedy):
+            told = following is not None and following.remedy == finding.remedy
+            if finding.remedy and finding.remedy not in finding.message and not told:
                 console.print(f"        [dim]→ {escape(finding.remedy)}[/]", soft_wrap=True)
-        if len(group) > _SHOWN:
-            console.print(f"        [dim]… and {len(group) - _SHOWN} more of {code}[/]")
+        if len(group) > shown:
+            console.print(f"        [dim]… and {len(group) - shown:,} more of {code}[/]")
+    return sum(max(len(group) - shown, 0) for group in by_code.values())
 
 
 def exit_code(findings: Iterable[Finding]) -> int:
@@ -82,6 +97,24 @@ def table(
     for row in rows:
         drawn.add_row(*(escape(cell) for cell in row))
     return drawn
+
+
+def print_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    spare: Sequence[str] = (),
+) -> None:
+    """A table on the terminal; columns named in `spare` go, in this order, where it is narrow."""
+    kept = list(columns)
+    for name in (*spare, None):
+        positions = [columns.index(column) for column in kept]
+        drawn = table(kept, [[row[at] for at in positions] for row in rows], right)
+        if name is None or console.measure(drawn).maximum <= console.width:
+            break
+        kept.remove(name)
+    console.print(drawn)
 
 
 def megabytes(size: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,8 +18,9 @@ from curatome.cli.console import (
     print_json,
 )
 from curatome.cli.progress import watching
-from curatome.workflows.demo import DemoResult, run_demo
-from curatome.workflows.report import OWN_SLIDES
+
+if TYPE_CHECKING:
+    from curatome.workflows.demo import DemoResult
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +36,8 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Build a dataset from a dozen synthetic slides, and show it."""
+    from curatome.workflows.demo import run_demo
+
     with watching(as_json) as watcher:
         result = run_demo(folder, workers or os.cpu_count() or 1, watcher)
     if as_json:
@@ -44,6 +47,8 @@ def demo(
 
 
 def _print(result: DemoResult) -> None:
+    from curatome.workflows.report import OWN_SLIDES
+
     build = result.build
     print_findings(build.findings)
     console.print(

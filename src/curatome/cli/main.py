@@ -4,17 +4,38 @@ from __future__ import annotations
 
 import sys
 import traceback
+from typing import Any
 
 import typer
 from rich.markup import escape
+from typer.core import TyperGroup
 
 from curatome import __version__
 from curatome.cli import add, build, demo, init, report, slides, status
 from curatome.cli.console import ERROR, console, errors
 from curatome.errors import CuratomeError
 
+_STOPPED = 130
+
+
+class _Commands(TyperGroup):
+    """All commands; one that is stopped by hand says what became of its work."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _say_stopped()
+            raise typer.Exit(_STOPPED) from None
+
+
+def _say_stopped() -> None:
+    errors.print("Stopped. What is done is kept; the same command goes on from here.")
+
+
 app = typer.Typer(
     name="curatome",
+    cls=_Commands,
     help="Builds pathology image datasets the way good engineers build software.",
     no_args_is_help=True,
     add_completion=False,
@@ -43,8 +64,8 @@ def main() -> None:
         errors.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(ERROR)
     except KeyboardInterrupt:
-        errors.print("Stopped. What is done is kept; the same command goes on from here.")
-        sys.exit(130)
+        _say_stopped()
+        sys.exit(_STOPPED)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         errors.print(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.progress import (
     BarColumn,
@@ -19,8 +20,10 @@ from rich.progress import (
 from rich.text import Text
 
 from curatome.cli.console import console, count, duration, errors, megabytes
-from curatome.workflows.estimate import Estimate
-from curatome.workflows.watch import Silent, Watcher
+
+if TYPE_CHECKING:
+    from curatome.workflows.estimate import Estimate
+    from curatome.workflows.watch import Watcher
 
 _LOG_SECONDS = 10.0
 
@@ -33,6 +36,8 @@ def watching(quiet: bool) -> Iterator[Watcher]:
         quiet: show nothing, for `--json`.
     """
     if quiet:
+        from curatome.workflows.watch import Silent
+
         yield Silent()
     elif errors.is_terminal:
         with _bar() as bar:

@@ -7,7 +7,6 @@ from pathlib import Path
 import typer
 
 from curatome.cli.console import JsonOption, ProjectOption, console, print_json, project_at
-from curatome.workflows.report import make_report
 
 
 def register(app: typer.Typer) -> None:
@@ -17,6 +16,8 @@ def register(app: typer.Typer) -> None:
 
 def report(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
     """Write one offline HTML file that shows slides, tissue, tiles and findings."""
+    from curatome.workflows.report import make_report
+
     path = make_report(project_at(project))
     if as_json:
         print_json({"report": path})

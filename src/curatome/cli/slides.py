@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from curatome.cli.console import (
     JsonOption,
@@ -14,10 +15,9 @@ from curatome.cli.console import (
     exit_code,
     print_findings,
     print_json,
+    print_table,
     project_at,
-    table,
 )
-from curatome.workflows.slides import find_entries, set_mpp
 
 
 def register(app: typer.Typer) -> None:
@@ -38,6 +38,9 @@ def list_slides(
     if as_json:
         print_json({"slides": entries})
         return
+    if not entries:
+        console.print("No slides yet. Next: [bold]curatome add PATH…[/]")
+        return
     rows = [
         (
             entry.slide[:8],
@@ -52,17 +55,19 @@ def list_slides(
         for entry in entries
     ]
     columns = ("slide", "file", "state", "case", "site", "pixels", "scale", "scanner")
-    console.print(table(columns, rows, right=("pixels",)))
+    print_table(columns, rows, right=("pixels",), spare=("scanner", "pixels", "site", "case"))
 
 
 def set_scale(
-    slide: Annotated[str, typer.Argument(help="Slide: id, file name or path.")],
+    slide: Annotated[str, typer.Argument(help="Its id, file name, or the beginning of either.")],
     mpp: Annotated[float, typer.Argument(help="µm per level-0 pixel, left to right.")],
     mpp_y: Annotated[float | None, typer.Argument(help="Top to bottom, if it differs.")] = None,
     project: ProjectOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
     """Set the scale of a slide by hand; it goes before what its file and table say."""
+    from curatome.workflows.slides import find_entries, set_mpp
+
     opened = project_at(project)
     results = set_mpp(opened, find_entries(opened, [slide]), mpp, mpp if mpp_y is None else mpp_y)
     findings = [finding for _, found in results for finding in found]
@@ -71,7 +76,7 @@ def set_scale(
     else:
         print_findings(findings)
         for entry, _ in results:
-            console.print(
-                f"{entry.name}: {entry.mpp}, {entry.state}. Next: [bold]curatome build[/]"
-            )
+            console.print(f"{escape(entry.name)}: {entry.mpp}, {entry.state}.", soft_wrap=True)
+        if any(entry.state == "ready" for entry, _ in results):
+            console.print("Next: [bold]curatome build[/]")
     raise typer.Exit(exit_code(findings))

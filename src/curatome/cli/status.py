@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -20,8 +20,13 @@ from curatome.cli.console import (
     print_json,
     project_at,
 )
-from curatome.workflows.doctor import examine
-from curatome.workflows.status import Status, project_status
+
+if TYPE_CHECKING:
+    from curatome.workflows.status import Status
+
+_MANY = 10  # findings; above, a few of each code are listed
+_FEW = 2
+_COMMAND = 48  # characters; the reason after a longer command is not aligned with the others
 
 
 def register(app: typer.Typer) -> None:
@@ -30,36 +35,49 @@ def register(app: typer.Typer) -> None:
     app.command("doctor")(doctor)
 
 
-def status(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
+def status(
+    project: ProjectOption = Path(),
+    everything: Annotated[
+        bool, typer.Option("--all", "-a", help="List every finding, however many there are.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Say where the project stands and what to do next."""
+    from curatome.workflows.status import project_status
+
     found = project_status(project_at(project))
     if as_json:
         print_json(found)
     else:
-        _print(found)
+        _print(found, everything)
     raise typer.Exit(exit_code(found.findings))
 
 
-def _print(found: Status) -> None:
+def _print(found: Status, everything: bool) -> None:
     console.print(f"[bold]{escape(found.title)}[/]  [dim]{escape(found.root)}[/]", soft_wrap=True)
     states = ", ".join(f"{number} {state}" for state, number in sorted(found.slides.items()))
     slides = sum(found.slides.values())
-    console.print(f"slides    {slides}" + (f" ({states})" if states else ""))
-    cases = f"{found.cases}"
+    console.print(f"slides    {slides:,} ({states})" if slides else "slides    none yet")
+    cases = f"{found.cases:,}" if found.cases else "none"
     if found.uncased:
-        cases += f"; {count(found.uncased, 'slide belongs', 'slides belong')} to none"
+        cases += f"; {count(found.uncased, 'slide belongs', 'slides belong')} to no case"
     console.print(f"cases     {cases}")
+    tiles = f"{found.tiles:,} of {count(found.built, 'slide')}" if found.tiles else "none yet"
     left = f"; {found.tiles_left:,} are left to be made" if found.tiles_left else ""
-    console.print(f"tiles     {found.tiles:,} of {count(found.built, 'slide')}{left}")
+    console.print(f"tiles     {tiles}{left}")
     severities = Counter(str(finding.severity) for finding in found.findings)
     listed = ", ".join(count(n, severity) for severity, n in severities.items())
     console.print(f"findings  {listed or 'none'}")
     if found.findings:
         console.print()
-        print_findings(found.findings)
+        few = _FEW if len(found.findings) > _MANY else _MANY
+        hidden = print_findings(found.findings, len(found.findings) if everything else few)
+        if hidden:
+            console.print("[dim]All of them: curatome status --all[/]")
     if found.next:
         console.print("\n[bold]Next[/]")
-        width = max(len(step.command) for step in found.next)
+        commands = [len(step.command) for step in found.next]
+        width = max((long for long in commands if long <= _COMMAND), default=0)
         for step in found.next:
             line = f"  {escape(step.command.ljust(width))}  [dim]{escape(step.why)}[/]"
             console.print(line, soft_wrap=True)
@@ -70,6 +88,8 @@ def doctor(
     as_json: JsonOption = False,
 ) -> None:
     """Check the installation, down to the decoders."""
+    from curatome.workflows.doctor import examine
+
     checks = []
     for check in examine(folder):
         checks.append(check)

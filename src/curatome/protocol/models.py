@@ -152,7 +152,7 @@ class TissueSettings(Settings):
     mpp: Number = pydantic.Field(default=8.0, gt=0)
     sensitivity: Number = pydantic.Field(default=1.0, gt=0)
     min_area_um2: Number = pydantic.Field(default=500.0, ge=0)
-    max_hole_um2: Number = pydantic.Field(default=5000.0, ge=0)
+    max_hole_um2: Number = pydantic.Field(default=15000.0, ge=0)
     margin_um: Number = pydantic.Field(default=0.0, ge=0)
 
 

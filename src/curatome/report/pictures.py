@@ -112,11 +112,12 @@ def _simplified(ring: NDArray[np.float64], least: float) -> NDArray[np.float64]:
 def _every_second(chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Part of what is chosen on a ring, never two neighbors, and never none of some."""
     even = np.arange(len(chosen)) % 2 == 0
-    part = chosen & even
+    part: NDArray[np.bool_] = chosen & even
     if len(chosen) % 2 and chosen[0]:
         part[-1] = False
-    part = part if part.any() else chosen & ~even
-    return part.astype(np.bool_)
+    if not part.any():
+        part = chosen & ~even
+    return part
 
 
 def _ring_path(ring: NDArray[np.int64]) -> str:

@@ -8,15 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from curatome.slides.readers.base import Pixels, SlideReader
+from curatome.slides.resample import resample
 from curatome.tiles.plane import Plane
-from curatome.tiles.resample import resample
 
 PAD_VALUE = 255
 """What lies beyond the slide: white in all channels."""
 
 _STRIP_PX = 256
 _READ_PIXELS = 8 << 20  # source pixels held at once, at the most
-_MARGIN = 1.0  # source pixels around a box that interpolation may draw on
+_MARGIN = 1.0  # source pixels around a box that interpolation draws on
 
 Boxes = npt.NDArray[np.int64]
 """(N, 4): left, top, right, bottom in canvas pixels."""
@@ -43,7 +43,8 @@ def render(slide: SlideReader, plane: Plane, boxes: Boxes) -> tuple[Pixels, int,
     right, bottom = boxes[:, 2:].max(axis=0).tolist()
     canvas = np.full((bottom - top, right - left, 3), PAD_VALUE, np.uint8)
     level = slide.facts.levels[plane.level]
-    reduction = max(plane.step_x / level.downsample_x, plane.step_y / level.downsample_y, 1.0)
+    source_x, source_y = level.downsample_x * plane.shrink, level.downsample_y * plane.shrink
+    reduction = max(plane.step_x / source_x, plane.step_y / source_y, 1.0)
     for x0, y0, x1, y1 in _pieces(plane, boxes, reduction):
         out = canvas[y0 - top : y1 - top, x0 - left : x1 - left]
         _render_piece(slide, plane, (x0, y0), out)
@@ -53,13 +54,16 @@ def render(slide: SlideReader, plane: Plane, boxes: Boxes) -> tuple[Pixels, int,
 def _render_piece(slide: SlideReader, plane: Plane, corner: tuple[int, int], out: Pixels) -> None:
     level = slide.facts.levels[plane.level]
     x, y = corner[0] * plane.step_x, corner[1] * plane.step_y
-    margin_x, margin_y = _MARGIN * level.downsample_x, _MARGIN * level.downsample_y
+    source_x, source_y = level.downsample_x * plane.shrink, level.downsample_y * plane.shrink
+    margin_x = _MARGIN * source_x if source_x > plane.step_x else 0.0
+    margin_y = _MARGIN * source_y if source_y > plane.step_y else 0.0
     region = slide.read(
         plane.level,
         x - margin_x,
         y - margin_y,
         x + out.shape[1] * plane.step_x + margin_x,
         y + out.shape[0] * plane.step_y + margin_y,
+        shrink=plane.shrink,
     )
     resample(region, x, y, (plane.step_x, plane.step_y), out)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from curatome.errors import BuildError
 from curatome.protocol import BuildSettings
 from curatome.slides.readers.base import Level
+from curatome.slides.readers.levels import nearest_finer
 from curatome.units import Mpp
 
 _NEARLY = 1e-9  # relative slack for scales that are equal but for their last bit
@@ -26,6 +27,7 @@ class Plane:
         extent_x: width of the slide in canvas pixels; need not be whole.
         extent_y: height of the slide in canvas pixels; need not be whole.
         level: the slide's level that is read.
+        shrink: by which factor its pixels are reduced while they are decoded.
         enlargement: how much coarser that level is than the canvas; 1 if it is not.
     """
 
@@ -36,6 +38,7 @@ class Plane:
     extent_x: float
     extent_y: float
     level: int
+    shrink: float
     enlargement: float
 
     @property
@@ -78,43 +81,12 @@ def choose_plane(
     Raises:
         TooCoarse: level 0 would have to be enlarged by more than `max_enlargement`.
     """
-    native = _native_steps(levels, mpp, target, settings.mpp_tolerance)
-    if native is not None:
-        level, step_x, step_y = native
-        return _plane(levels, mpp, (step_x, step_y), level)
-    level = _nearest_finer(levels, mpp, target)
-    plane = _plane(levels, mpp, (target / mpp.x, target / mpp.y), level)
-    if plane.enlargement > settings.max_enlargement * (1 + _NEARLY):
-        raise TooCoarse(target, max(mpp.x, mpp.y), plane.enlargement)
-    return plane
-
-
-def _native_steps(
-    levels: Sequence[Level], mpp: Mpp, target: float, tolerance: float
-) -> tuple[int, float, float] | None:
-    for index in reversed(range(len(levels))):
-        step_x, step_y = levels[index].downsample_x, levels[index].downsample_y
-        blocks = max(1, round(target / math.sqrt(mpp.x * step_x * mpp.y * step_y)))
-        step_x, step_y = step_x * blocks, step_y * blocks
-        off = max(abs(mpp.x * step_x / target - 1), abs(mpp.y * step_y / target - 1))
-        if tolerance > 0 and off <= tolerance:
-            return index, step_x, step_y
-    return None
-
-
-def _nearest_finer(levels: Sequence[Level], mpp: Mpp, target: float) -> int:
-    limit = target * (1 + _NEARLY)
-    fine = [
-        index
-        for index, level in enumerate(levels)
-        if mpp.x * level.downsample_x <= limit and mpp.y * level.downsample_y <= limit
-    ]
-    return max(fine, key=lambda index: levels[index].downsample_x, default=0)
-
-
-def _plane(levels: Sequence[Level], mpp: Mpp, step: tuple[float, float], level: int) -> Plane:
-    step_x, step_y = step
+    step_x, step_y = target / mpp.x, target / mpp.y
+    step_x, step_y = _native_step(levels, mpp, target, settings.mpp_tolerance) or (step_x, step_y)
+    level, shrink = nearest_finer(levels, step_x, step_y)
     coarser = max(levels[level].downsample_x / step_x, levels[level].downsample_y / step_y)
+    if coarser > settings.max_enlargement * (1 + _NEARLY):
+        raise TooCoarse(target, max(mpp.x, mpp.y), coarser)
     return Plane(
         mpp_x=mpp.x * step_x,
         mpp_y=mpp.y * step_y,
@@ -123,5 +95,18 @@ def _plane(levels: Sequence[Level], mpp: Mpp, step: tuple[float, float], level: 
         extent_x=levels[0].width / step_x,
         extent_y=levels[0].height / step_y,
         level=level,
+        shrink=shrink,
         enlargement=coarser if coarser > 1 + _NEARLY else 1.0,
     )
+
+
+def _native_step(
+    levels: Sequence[Level], mpp: Mpp, target: float, tolerance: float
+) -> tuple[float, float] | None:
+    for level in reversed(levels) if tolerance > 0 else ():
+        step_x, step_y = level.downsample_x, level.downsample_y
+        blocks = max(1, round(target / math.sqrt(mpp.x * step_x * mpp.y * step_y)))
+        step_x, step_y = step_x * blocks, step_y * blocks
+        if max(abs(mpp.x * step_x / target - 1), abs(mpp.y * step_y / target - 1)) <= tolerance:
+            return step_x, step_y
+    return None

@@ -14,7 +14,7 @@ from curatome.slides.readers.base import Pixels, SlideReader
 from curatome.tiles.canvas import render
 from curatome.tiles.encode import ToSrgb, decode
 from curatome.tiles.plane import Plane
-from curatome.tiles.record import SlideRecord
+from curatome.tiles.record import SlideRecord, choose_planes
 from curatome.tiles.shards import read_member
 
 
@@ -65,23 +65,18 @@ class TileSource:
     def _render(self, row: Mapping[str, Any], record: SlideRecord) -> Pixels:
         slide = self._slide(row["slide"])
         side = row["side_px"]
-        step_x, step_y = row["width"] / side, row["height"] / side
-        plane = Plane(
-            mpp_x=row["mpp_x"],
-            mpp_y=row["mpp_y"],
-            step_x=step_x,
-            step_y=step_y,
-            extent_x=record.levels[0].width / step_x,
-            extent_y=record.levels[0].height / step_y,
-            level=row["level"],
-            enlargement=row["enlargement"],
-        )
+        plane = self._plane(row, record)
+        step_x, step_y = plane.step_x, plane.step_y
         x, y = round(row["x"] / step_x), round(row["y"] / step_y)
         pixels, _, _ = render(slide, plane, np.array([[x, y, x + side, y + side]], np.int64))
         profile = slide.facts.icc_profile
         if record.icc == "srgb" and profile is not None:
             return ToSrgb(profile)(pixels)
         return pixels
+
+    def _plane(self, row: Mapping[str, Any], record: SlideRecord) -> Plane:
+        planes, _ = choose_planes(record.levels, record.mpp, record.scales, record.build)
+        return planes[row["scale"]]
 
     def _slide(self, slide: str) -> SlideReader:
         if self._open is None or self._open[0] != slide:

@@ -66,7 +66,7 @@ def survey_slide(build: Path, source: SlideSource, protocol: Protocol) -> SlideR
     try:
         stage("find tissue")
         overview, step_x, step_y = read_overview(slide, source.mpp, protocol.tissue.mpp)
-        found, facts = find_tissue(overview, protocol.tissue.mpp, protocol.tissue)
+        found, facts = find_tissue(overview, source.mpp.x * step_x, protocol.tissue)
         mask = TissueMask(found, step_x, step_y, facts)
         stage("plan tiles")
         levels = slide.facts.levels

@@ -99,7 +99,7 @@ def _tiff(_folder: Path) -> str:
 
 
 def _resampling(_folder: Path) -> str:
-    from curatome.tiles.resample import resample
+    from curatome.slides.resample import resample
 
     out = np.empty((_SIDE // 2, _SIDE // 2, 3), np.uint8)
     resample(Region(np.ascontiguousarray(_picture()), 0, 0, 1, 1), 0, 0, (2.0, 2.0), out)

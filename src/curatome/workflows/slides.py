@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,25 +11,20 @@ from curatome.findings import Finding
 from curatome.project import Project, SlideEntry
 from curatome.workflows.add import judge
 
+_LISTED = 5  # slides that an ambiguous name is said to fit
+_SHORTEST_ID = 4  # digits of an id that are taken for its beginning
+
 
 def find_entries(project: Project, names: Sequence[str]) -> list[SlideEntry]:
-    """Slides by id (or its beginning), path, file name, or file name without extension.
+    """Slides by id, path, file name with or without extension, or by the beginning of id or name.
+
+    A whole name goes before a beginning: `a1` is a1.svs, even if there is an a12.svs.
 
     Raises:
         ProjectError: a name fits no slide, or several.
     """
     slides = project.store.slides()
-    found = []
-    for name in names:
-        fitting = [entry for entry in slides if _fits(entry, name)]
-        if len(fitting) != 1:
-            which = ", ".join(f"{e.name} ({e.slide})" for e in fitting) or "none"
-            raise ProjectError(
-                f'"{name}" fits {len(fitting)} slides: {which}. `curatome slides` lists them all; '
-                "use the id in its first column."
-            )
-        found.append(fitting[0])
-    return found
+    return [_find_entry(slides, name) for name in names]
 
 
 def set_mpp(
@@ -63,7 +59,30 @@ def set_mpp(
     return results
 
 
-def _fits(entry: SlideEntry, name: str) -> bool:
-    stem = entry.name.rpartition(".")[0]
-    prefix = len(name) >= 4 and entry.slide.startswith(name)
-    return prefix or name in (entry.path, entry.name, stem)
+def _find_entry(slides: Sequence[SlideEntry], name: str) -> SlideEntry:
+    whole = [entry for entry in slides if name in _names(entry)]
+    begun = [entry for entry in slides if name and _begins(entry, name)]
+    fitting = whole or begun
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting:
+        begun_by = {part: e.name for e in slides for part in (e.name[: len(name)], e.name)}
+        close = difflib.get_close_matches(name, begun_by, n=1)
+        guess = f' Did you mean "{begun_by[close[0]]}"?' if close else ""
+        raise ProjectError(f'no slide is called "{name}".{guess} `curatome slides` lists them all.')
+    which = ", ".join(f"{e.slide[:8]} {e.name}" for e in fitting[:_LISTED])
+    more = f", and {len(fitting) - _LISTED} more" if len(fitting) > _LISTED else ""
+    raise ProjectError(
+        f'"{name}" fits {len(fitting)} slides: {which}{more}. Write more of the name, or the id, '
+        "which stands before it."
+    )
+
+
+def _names(entry: SlideEntry) -> tuple[str, ...]:
+    return (entry.slide, entry.path, entry.name, entry.name.rpartition(".")[0])
+
+
+def _begins(entry: SlideEntry, name: str) -> bool:
+    return entry.name.startswith(name) or (
+        len(name) >= _SHORTEST_ID and entry.slide.startswith(name)
+    )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import pyarrow.parquet as pq
+from pathlib import Path
 
 from curatome.findings import Finding
 from curatome.project import Project, SlideEntry
@@ -71,7 +71,7 @@ def project_status(project: Project) -> Status:
         built += done
         left += missing
     manifest = manifest_path(project.build)
-    tiles = pq.read_metadata(manifest).num_rows if manifest.exists() else 0
+    tiles = _rows(manifest) if manifest.exists() else 0
     report = project.report
     fresh = report.exists() and manifest.exists()
     fresh = fresh and report.stat().st_mtime >= manifest.stat().st_mtime
@@ -90,6 +90,12 @@ def project_status(project: Project) -> Status:
         next=(),
     )
     return _with_next(status, slides)
+
+
+def _rows(manifest: Path) -> int:
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(manifest).num_rows)
 
 
 def _progress(project: Project, entry: SlideEntry) -> tuple[bool, int]:
@@ -113,9 +119,8 @@ def _with_next(status: Status, slides: list[SlideEntry]) -> Status:
     if held:
         name = shlex.quote(held[0].name)
         some = "a slide is" if len(held) == 1 else f"{len(held)} slides are"
-        steps.append(
-            Step(f"curatome slides set-mpp {name} MPP", f"{some} held back without a scale")
-        )
+        why = f"{some} held back: the scale is missing or not to be believed"
+        steps.append(Step(f"curatome slides set-mpp {name} MPP", why))
     if slides and status.uncased == len(slides):
         steps.append(
             Step("curatome add --slides slides.csv", "say which case, site and scanner they are of")
@@ -126,6 +131,7 @@ def _with_next(status: Status, slides: list[SlideEntry]) -> Status:
     elif status.tiles and not status.report:
         steps.append(Step("curatome report", "look at what was built"))
     elif status.tiles:
-        path = f"{status.root}/report/index.html"
-        steps.append(Step(f"open {shlex.quote(path)}", "the report is up to date"))
+        path = shlex.quote(f"{status.root}/report/index.html")
+        opener = "open" if sys.platform == "darwin" else "xdg-open"
+        steps.append(Step(f"{opener} {path}", "the report is up to date"))
     return Status(**{**vars(status), "next": tuple(steps)})

@@ -21,12 +21,15 @@ class Level:
         height: in pixels of this level.
         downsample_x: level-0 pixels per pixel of this level, left to right.
         downsample_y: the same, top to bottom.
+        shrinks: by which factors its pixels can be reduced while they are decoded, 1 first. JPEG
+            and JPEG 2000 skip the details then, which costs less than decoding and averaging.
     """
 
     width: int
     height: int
     downsample_x: float
     downsample_y: float
+    shrinks: tuple[float, ...] = (1.0,)
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,9 @@ class SlideReader(Protocol):
 
     facts: SlideFacts
 
-    def read(self, level: int, x0: float, y0: float, x1: float, y1: float) -> Region:
+    def read(
+        self, level: int, x0: float, y0: float, x1: float, y1: float, *, shrink: float = 1.0
+    ) -> Region:
         """Pixels of a level that cover a box.
 
         Args:
@@ -105,6 +110,7 @@ class SlideReader(Protocol):
             y0: top edge in level-0 pixels.
             x1: right edge in level-0 pixels.
             y1: bottom edge in level-0 pixels.
+            shrink: one of the level's `shrinks`.
 
         Returns:
             A region that covers the box, as far as the box lies on the slide, and may be a

@@ -90,7 +90,16 @@ class ImageReader:
             properties=properties,
         )
 
-    def read(self, level: int, x0: float, y0: float, x1: float, y1: float) -> Region:
+    def read(
+        self,
+        level: int,
+        x0: float,
+        y0: float,
+        x1: float,
+        y1: float,
+        *,
+        shrink: float = 1.0,  # noqa: ARG002 - its levels offer no other
+    ) -> Region:
         """Pixels that cover a box; see `SlideReader.read`."""
         at = self.facts.levels[level]
         left, right = span(x0, x1, 1.0, at.width)

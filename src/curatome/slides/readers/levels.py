@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from curatome.slides.readers.base import Level, Pixels
 
+_NEARLY = 1e-9  # relative slack for steps that are equal but for their last bits
 _FUZZ = 1e-6  # of a pixel; a box computed in floats must not ask for one pixel more
 
 
@@ -42,6 +44,31 @@ def _whole_downsamples(full: int, size: int) -> list[int]:
 def _explains(full: int, size: int, n: int) -> bool:
     # At least one pixel always remains: a level of 0 px does not exist.
     return size in (max(1, full // n), -(-full // n))
+
+
+def nearest_finer(levels: Sequence[Level], step_x: float, step_y: float) -> tuple[int, float]:
+    """The level, and the factor it is reduced by while decoding, that need the least work.
+
+    That is the coarsest pair that is not coarser than the steps along both axes; among equals,
+    the one that decodes fewer pixels. Level 0 as it is, if all are coarser.
+
+    Args:
+        levels: the slide's levels.
+        step_x: level-0 pixels per wanted pixel, left to right.
+        step_y: the same, top to bottom.
+
+    Returns:
+        Index of the level, and one of its `shrinks`.
+    """
+    fine = [
+        (level.downsample_x * shrink, index, shrink)
+        for index, level in enumerate(levels)
+        for shrink in level.shrinks
+        if level.downsample_x * shrink <= step_x * (1 + _NEARLY)
+        and level.downsample_y * shrink <= step_y * (1 + _NEARLY)
+    ]
+    _, index, shrink = max(fine, default=(1.0, 0, 1.0))
+    return index, shrink
 
 
 def span(low: float, high: float, step: float, size: int) -> tuple[int, int]:

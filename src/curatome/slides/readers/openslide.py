@@ -60,7 +60,16 @@ class OpenSlideReader:
         self._downsamples = self._slide.level_downsamples
         self.facts = _facts(self._slide)
 
-    def read(self, level: int, x0: float, y0: float, x1: float, y1: float) -> Region:
+    def read(
+        self,
+        level: int,
+        x0: float,
+        y0: float,
+        x1: float,
+        y1: float,
+        *,
+        shrink: float = 1.0,  # noqa: ARG002 - its levels offer no other
+    ) -> Region:
         """Pixels of a level that cover a box; see `SlideReader.read`."""
         at = self.facts.levels[level]
         own = self._downsamples[level]

@@ -117,36 +117,46 @@ def _apply(  # noqa: PLR0917 - plain arrays are what numba compiles
     column_weights: npt.NDArray[np.uint32],
     out: Pixels,
 ) -> None:  # pragma: no cover - compiled
+    # Slices that start at 0 and unsigned indices let the compiler drop the test for negative
+    # ones; only then does it use vector instructions.
     height, width = out.shape[0], out.shape[1]
     row_taps, column_taps = row_weights.shape[1], column_weights.shape[1]
     left = column_first[0] * 3
-    right = (column_first[width - 1] + column_taps) * 3
-    line = np.empty(source.shape[1], np.uint32)
+    length = (column_first[width - 1] + column_taps) * 3 - left
+    first = ((column_first - column_first[0]) * 3).astype(np.uint64)
+    line = np.empty(length, np.uint32)
+    one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
     for i in range(height):
-        # Down: 16 bits with 8 of them behind the point.
         top = row_first[i]
-        weight = row_weights[i, 0]
-        row = source[top]
-        for k in range(left, right):
-            line[k] = weight * row[k]
-        for t in range(1, row_taps):
-            weight = row_weights[i, t]
-            if weight != 0:
-                row = source[top + t]
-                for k in range(left, right):
-                    line[k] += weight * row[k]
-        for k in range(left, right):
-            line[k] = (line[k] + np.uint32(64)) >> np.uint32(7)
+        # Down: 16 bits, 8 of them behind the point. Three taps are the usual case.
+        if row_taps == 3:
+            a = source[top, left : left + length]
+            b = source[top + 1, left : left + length]
+            c = source[top + 2, left : left + length]
+            u, v, w = row_weights[i, 0], row_weights[i, 1], row_weights[i, 2]
+            for k in range(length):
+                line[k] = (u * a[k] + v * b[k] + w * c[k] + np.uint32(64)) >> np.uint32(7)
+        else:
+            line[:] = np.uint32(64)
+            for t in range(row_taps):
+                w = row_weights[i, t]
+                if w != 0:
+                    a = source[top + t, left : left + length]
+                    for k in range(length):
+                        line[k] += w * a[k]
+            for k in range(length):
+                line[k] >>= np.uint32(7)
         # Across: 31 bits, rounded to 8.
+        row = out[i]
         for j in range(width):
-            at = column_first[j] * 3
+            at = first[j]
             red = green = blue = np.uint32(1 << 22)
             for t in range(column_taps):
-                weight = column_weights[j, t]
-                red += weight * line[at]
-                green += weight * line[at + 1]
-                blue += weight * line[at + 2]
-                at += 3
-            out[i, j, 0] = red >> np.uint32(23)
-            out[i, j, 1] = green >> np.uint32(23)
-            out[i, j, 2] = blue >> np.uint32(23)
+                w = column_weights[j, t]
+                red += w * line[at]
+                green += w * line[at + one]
+                blue += w * line[at + two]
+                at += three
+            row[j, 0] = red >> np.uint32(23)
+            row[j, 1] = green >> np.uint32(23)
+            row[j, 2] = blue >> np.uint32(23)

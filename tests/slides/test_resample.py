@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curatome.slides.readers.base import Region
-from curatome.tiles.resample import axis_taps, resample
+from curatome.slides.resample import axis_taps, resample
 
 
 def exact_area(source, start, step, count):

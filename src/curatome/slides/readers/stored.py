@@ -1,0 +1,146 @@
+"""Slides whose levels are stored as tiles that can be decoded one by one."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from curatome.errors import UnreadableSlide
+from curatome.slides.readers.base import Pixels, Region, SlideFacts
+from curatome.slides.readers.errors import DECODE_ERRORS
+from curatome.slides.readers.levels import span
+
+_CACHE_BYTES = 64 << 20
+
+
+class StoredLevel(Protocol):
+    """The tiles of one level, or its strips, which are tiles as wide as the image.
+
+    Attributes:
+        tile_width: in pixels of the level.
+        tile_height: in pixels of the level.
+        shrinks: see `Level.shrinks`.
+    """
+
+    tile_width: int
+    tile_height: int
+    shrinks: tuple[float, ...]
+
+    def decode(self, column: int, row: int, shrink: float) -> Pixels | None:
+        """One tile, (tile_height / shrink, tile_width / shrink, 3) uint8, RGB.
+
+        A tile at the right or lower edge may be whole or cut. None where nothing was scanned.
+        """
+
+    def lag(self, shrink: float) -> float:
+        """How far left of and above their place reduced pixels lie, in pixels of the level."""
+
+    def jpeg(self, column: int, row: int) -> bytes | None:
+        """One tile as a JPEG file of its own, without decoding; None if it is not stored so."""
+
+
+class StoredTileReader:
+    """An open slide of stored tiles; see `SlideReader`.
+
+    Args:
+        path: its file, for messages.
+        facts: what is known about it, with the `shrinks` of its levels.
+        levels: its stored levels, one for each of `facts.levels`.
+        associated: decodes a label, macro or thumbnail image, by name.
+        close: frees the file.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        facts: SlideFacts,
+        levels: Sequence[StoredLevel],
+        associated: Mapping[str, Callable[[], Pixels]],
+        close: Callable[[], None],
+    ) -> None:
+        self.facts = facts
+        self.stored = tuple(levels)
+        self._path = path
+        self._associated = associated
+        self._close = close
+        self._cache: OrderedDict[tuple[int, float, int, int], Pixels | None] = OrderedDict()
+        self._cached = 0
+
+    def read(
+        self, level: int, x0: float, y0: float, x1: float, y1: float, *, shrink: float = 1.0
+    ) -> Region:
+        """Pixels of a level that cover a box; see `SlideReader.read`."""
+        at = self.facts.levels[level]
+        step_x, step_y = at.downsample_x * shrink, at.downsample_y * shrink
+        lag = self.stored[level].lag(shrink)
+        lag_x, lag_y = lag * at.downsample_x, lag * at.downsample_y
+        # A reduced pixel at the edge that would lie partly off the level is left out.
+        left, right = span(x0 + lag_x, x1 + lag_x, step_x, max(1, int(at.width / shrink)))
+        top, bottom = span(y0 + lag_y, y1 + lag_y, step_y, max(1, int(at.height / shrink)))
+        try:
+            pixels = self._paint(level, (left, top, right, bottom), shrink)
+        except DECODE_ERRORS as error:
+            raise UnreadableSlide(
+                f"{self._path.name}: level {level} cannot be decoded in the box from "
+                f"({x0:.0f}, {y0:.0f}) to ({x1:.0f}, {y1:.0f}) level-0 px: {error} (reader "
+                f"{self.facts.reader}, stage decode). Copy the file again from the scanner or "
+                "the archive, or leave it out."
+            ) from error
+        return Region(pixels, left * step_x - lag_x, top * step_y - lag_y, step_x, step_y)
+
+    def associated(self, name: str) -> Pixels:
+        """A label, macro or thumbnail image; see `SlideReader.associated`."""
+        decode = self._associated[name]
+        try:
+            return decode()
+        except DECODE_ERRORS as error:
+            raise UnreadableSlide(
+                f"{self._path.name}: its {name} image cannot be decoded: {error} (reader "
+                f"{self.facts.reader}, stage associated {name}). Copy the file again, or leave "
+                "it out."
+            ) from error
+
+    def close(self) -> None:
+        """Free the file."""
+        self._cache.clear()
+        self._close()
+
+    def _paint(self, level: int, box: tuple[int, int, int, int], shrink: float) -> Pixels:
+        """(H, W, 3) uint8 of a box (left, top, right, bottom) in reduced pixels of the level."""
+        stored = self.stored[level]
+        left, top, right, bottom = box
+        # What a file leaves out was never scanned: white.
+        canvas = np.full((bottom - top, right - left, 3), 255, np.uint8)
+        if canvas.size == 0:
+            return canvas
+        width, height = stored.tile_width / shrink, stored.tile_height / shrink
+        for row in range(int(top // height), -int(-bottom // height)):
+            for column in range(int(left // width), -int(-right // width)):
+                tile = self._tile((level, shrink, column, row))
+                if tile is not None:
+                    _place(canvas, tile, (round(column * width) - left, round(row * height) - top))
+        return canvas
+
+    def _tile(self, key: tuple[int, float, int, int]) -> Pixels | None:
+        if key in self._cache:
+            self._cache.move_to_end(key)
+            return self._cache[key]
+        level, shrink, column, row = key
+        tile = self.stored[level].decode(column, row, shrink)
+        self._cache[key] = tile
+        self._cached += 0 if tile is None else tile.nbytes
+        while self._cached > _CACHE_BYTES and len(self._cache) > 1:
+            _, dropped = self._cache.popitem(last=False)
+            self._cached -= 0 if dropped is None else dropped.nbytes
+        return tile
+
+
+def _place(canvas: Pixels, tile: Pixels, at: tuple[int, int]) -> None:
+    """Copy the part of a tile that falls on the canvas; `at` is its left and top there."""
+    x, y = max(at[0], 0), max(at[1], 0)
+    piece = tile[y - at[1] : canvas.shape[0] - at[1], x - at[0] : canvas.shape[1] - at[0]]
+    canvas[y : y + piece.shape[0], x : x + piece.shape[1]] = piece

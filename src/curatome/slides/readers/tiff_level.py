@@ -1,0 +1,134 @@
+"""One level of a TIFF, decoded tile by tile with the fastest decoder that fits."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import Any
+
+import numpy as np
+import simplejpeg
+from PIL import Image
+
+from curatome.slides.readers.base import Pixels
+from curatome.slides.readers.levels import over_white
+
+_JPEG = 7
+_JPEG_2000 = (33005, 34712)  # of RGB; Aperio's 33003 holds YCbCr and is left to tifffile
+_PHOTOMETRIC_RGB = 2
+_ADOBE = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00"  # and one byte: 0 for RGB, 1 for YCbCr
+
+
+class TiffLevel:
+    """The tiles or strips of a TIFF page; see `StoredLevel`.
+
+    Args:
+        page: tifffile's page; its file must stay open.
+    """
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self._descriptor = page.parent.filehandle.fileno()
+        tiled = page.is_tiled
+        self.tile_width = page.tilewidth if tiled else page.imagewidth
+        self.tile_height = page.tilelength if tiled else min(page.rowsperstrip, page.imagelength)
+        self._across = -(-page.imagewidth // self.tile_width)
+        self._down = -(-page.imagelength // self.tile_height)
+        whole = page.planarconfig == 1 and page.samplesperpixel == 3 and page.bitspersample == 8
+        self._is_jpeg = whole and page.compression == _JPEG
+        self._is_jpeg2000 = whole and page.compression in _JPEG_2000
+        self.shrinks = self._find_shrinks()
+
+    def _find_shrinks(self) -> tuple[float, ...]:
+        sides = (self.tile_width, self.tile_height)
+        if self._is_jpeg and self.page.is_tiled:
+            # n/8 of the size, as far as it gives whole tiles; those between 1 and 1/2 that cost
+            # more than they save are left out.
+            return tuple(8 / n for n in (8, 5, 4, 2, 1) if all(s * n % 8 == 0 for s in sides))
+        if self._is_jpeg2000 and self.page.is_tiled:
+            return tuple(float(n) for n in (1, 2, 4, 8) if all(s % n == 0 for s in sides))
+        return (1.0,)
+
+    def lag(self, shrink: float) -> float:
+        """See `StoredLevel.lag`.
+
+        A JPEG reduced by its cosine transform averages whole blocks. A wavelet's low-pass samples
+        sit on the first of the pixels they stand for (ISO 15444-1, annex F), not between them.
+        """
+        return (shrink - 1) / 2 if self._is_jpeg2000 else 0.0
+
+    def decode(self, column: int, row: int, shrink: float) -> Pixels | None:
+        """See `StoredLevel.decode`."""
+        index = row * self._across + column
+        if self._is_jpeg:
+            data = self._raw(index)
+            return None if data is None else self._decode_jpeg(self._complete(data), shrink)
+        if self._is_jpeg2000:
+            data = self._raw(index)
+            return None if data is None else _decode_jpeg2000(data, shrink)
+        return self._decode_any(index)
+
+    def jpeg(self, column: int, row: int) -> bytes | None:
+        """See `StoredLevel.jpeg`."""
+        data = self._raw(row * self._across + column) if self._is_jpeg else None
+        return None if data is None else self._complete(data)
+
+    def _raw(self, index: int) -> bytes | None:
+        length = self.page.databytecounts[index]
+        if length == 0:
+            return None
+        data = os.pread(self._descriptor, length, self.page.dataoffsets[index])
+        if len(data) < length:
+            raise ValueError(f"the file ends within tile or strip {index}")
+        return data
+
+    def _complete(self, data: bytes) -> bytes:
+        # The tables that tiles share are put in, and whether the colors are RGB or YCbCr, which
+        # only the TIFF's tags say.
+        tables = self.page.jpegtables or b""
+        rgb = self.page.photometric == _PHOTOMETRIC_RGB
+        return b"".join((data[:2], _ADOBE, b"\0" if rgb else b"\1", tables[2:-2], data[2:]))
+
+    def _decode_jpeg(self, data: bytes, shrink: float) -> Pixels:
+        if shrink == 1:
+            return np.asarray(simplejpeg.decode_jpeg(data, colorspace="RGB"))
+        return np.asarray(
+            simplejpeg.decode_jpeg(
+                data,
+                colorspace="RGB",
+                min_height=round(self.tile_height / shrink),
+                min_width=round(self.tile_width / shrink),
+            )
+        )
+
+    def _decode_any(self, index: int) -> Pixels | None:
+        page = self.page
+        planes = page.samplesperpixel if page.planarconfig == 2 else 1
+        parts = [
+            self._segment(plane * self._across * self._down + index) for plane in range(planes)
+        ]
+        known = [part for part in parts if part is not None]
+        if not known:
+            return None
+        blank = np.full_like(known[0], 255)
+        pixels = np.concatenate([blank if part is None else part for part in parts], axis=-1)
+        if pixels.shape[-1] == 4:
+            return over_white(pixels, premultiplied=int(page.extrasamples[0]) == 1)
+        return pixels
+
+    def _segment(self, index: int) -> Pixels | None:
+        data = self._raw(index)
+        if data is None:
+            return None
+        page = self.page
+        decoded, _, _ = page.decode(
+            data, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader
+        )
+        return None if decoded is None else np.asarray(decoded[0])
+
+
+def _decode_jpeg2000(data: bytes, shrink: float) -> Pixels:
+    with Image.open(io.BytesIO(data), formats=["JPEG2000"]) as image:
+        # Pillow's plugin takes the number of halvings under a name that is a method elsewhere.
+        setattr(image, "reduce", round(shrink).bit_length() - 1)  # noqa: B010
+        return np.asarray(image.convert("RGB"))
