@@ -83,10 +83,28 @@ def test_the_nearest_finer_level_minds_both_axes():
     assert nearest_finer(levels, 0.5, 0.5) == (0, 1.0)
 
 
-def test_a_reduced_decode_goes_before_a_finer_level_and_a_stored_level_before_both():
-    levels = (Level(800, 800, 1.0, 1.0, (1.0, 1.6, 2.0, 4.0, 8.0)), Level(200, 200, 4.0, 4.0))
-    assert nearest_finer(levels, 1.98, 1.98) == (0, 1.6)
-    assert nearest_finer(levels, 2.0, 2.0) == (0, 2.0)
-    assert nearest_finer(levels, 3.99, 3.99) == (0, 2.0)
-    assert nearest_finer(levels, 4.0, 4.0) == (1, 1.0)
-    assert nearest_finer(levels, 9.0, 9.0) == (0, 8.0)
+SHRINKS = (1.0, 2.0, 4.0, 8.0)
+
+
+@pytest.mark.parametrize(
+    ("step", "wanted"),
+    [
+        (1.98, (0, 1.0)),  # half size would be too coarse
+        (2.0, (0, 2.0)),  # a block mean, as it is
+        (2.5, (0, 1.0)),  # neither whole nor many
+        (6.0, (1, 1.0)),  # the coarser level, whatever the ratio
+        (3.99, (0, 1.0)),
+        (4.0, (1, 1.0)),  # a stored level goes first
+        (16.0, (1, 2.0)),  # two block means of the stored level
+        (64.0, (1, 4.0)),  # four of whatever the decoder leaves
+        (33.0, (1, 2.0)),  # a quarter size would leave two to average
+    ],
+)
+def test_reduced_decoding_serves_where_it_gives_what_averaging_gives(step, wanted):
+    levels = (
+        Level(800, 800, 1.0, 1.0, SHRINKS, (1.0, 2.0)),
+        Level(200, 200, 4.0, 4.0, SHRINKS, (1.0, 2.0)),
+    )
+    index, shrink = nearest_finer(levels, step, step)
+    at = levels[index].downsample_x * shrink
+    assert (index, shrink) == wanted, at

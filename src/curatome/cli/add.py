@@ -73,8 +73,9 @@ def _print(result: AddResult) -> None:
     print_findings(result.findings)
     states = Counter(entry.state for entry in result.slides)
     listed = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
-    known = f", {result.known} known before" if result.known else ""
-    console.print(f"{count(result.added, 'slide')} added{known}: {listed or 'none'}.")
+    added = f"{count(result.added, 'slide')} added" if result.added else "No new slide"
+    known = f", {result.known:,} known before" if result.known else ""
+    console.print(f"{added}{known}" + (f": {listed}." if listed else "."))
     if states["held"]:
         some = "one that is" if states["held"] == 1 else "those that are"
         console.print(f"Next: [bold]curatome status[/] says what {some} held needs")

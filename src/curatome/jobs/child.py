@@ -7,6 +7,7 @@ carries `Task`s in and tuples out: `("stage", name)`, `("progress", counts)`, th
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import resource
@@ -22,6 +23,7 @@ from typing import Any
 from curatome.errors import CuratomeError
 
 _PROGRESS_SECONDS = 0.25
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _pipe: Connection | None = None
 _counts: Counter[str] = Counter()
@@ -86,6 +88,9 @@ def _run(function: str, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         return ("error", "memory", "it needs more memory than a worker may use")
     except CuratomeError as error:
         return ("error", "error", str(error))
+    except OSError as error:
+        kind = "disk" if error.errno in _NO_ROOM else "error"
+        return ("error", kind, f"{type(error).__name__}: {error}")
     except Exception as error:
         return ("error", "error", f"{type(error).__name__}: {error}")
 

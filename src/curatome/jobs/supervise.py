@@ -52,12 +52,13 @@ class Failure:
     """Why a task gave no value.
 
     Attributes:
-        kind: `error` (raised), `memory`, `deadline` (silent too long) or `killed` (died).
+        kind: `error` (raised), `memory`, `disk` (no room to write), `deadline` (silent too long)
+            or `killed` (died).
         stage: what the child was doing, in its own words.
         message: a clause for a person, without the stage.
     """
 
-    kind: Literal["error", "memory", "deadline", "killed"]
+    kind: Literal["error", "memory", "disk", "deadline", "killed"]
     stage: str
     message: str
 
@@ -208,7 +209,7 @@ class _Child:
         elif rest[0] == "memory":  # start the next task with clean memory
             return self._fail("memory", rest[1])
         else:
-            return self._finish(failure=Failure("error", self._stage, rest[1]))
+            return self._finish(failure=Failure(rest[0], self._stage, rest[1]))
         return None
 
     def _finish(self, value: Any = None, failure: Failure | None = None) -> Outcome:

@@ -59,7 +59,13 @@ class ClassDefinition(Settings):
 
 
 class GuidelineChange(Settings):
-    """One entry of the guideline's changelog."""
+    """One entry of the guideline's changelog.
+
+    Attributes:
+        version: the guideline's version from then on.
+        date: the day it came into force.
+        change: what is different.
+    """
 
     version: Name
     date: date

@@ -23,7 +23,7 @@ class Scale(Settings):
         name: a letter, then up to 15 letters or digits; it is part of each tile's id.
         mpp: µm per pixel of the stored tiles.
         side_px: edge of a stored tile, px.
-        stride_px: px from one tile to the next as written; None stands for `side_px`.
+        stride_px: px from one tile to the next; without it, `side_px`.
         parent: the scale whose tiles contain this one's.
         min_tissue: a tile with a smaller fraction of tissue is left out.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -154,8 +155,13 @@ def _find(paths: Sequence[str | Path]) -> list[SlideFiles]:
     for outcome in run_tasks([task]):
         if outcome.failure is not None:
             raise ProjectError(str(outcome.failure))
-        return [replace(files, path=Path(files.path)) for files in outcome.value]
+        return [replace(files, path=_absolute(files.path)) for files in outcome.value]
     return []
+
+
+def _absolute(path: Path) -> Path:
+    """One name for each file, however it was written; links are not followed."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
 
 
 def _register(

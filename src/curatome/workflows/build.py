@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from curatome.durable import remove_unfinished
 from curatome.errors import BuildError
 from curatome.findings import Finding
-from curatome.jobs import Limits, Task, run_tasks
+from curatome.jobs import Failure, Limits, Task, run_tasks
 from curatome.project import Project, SlideEntry
 from curatome.protocol import Protocol
 from curatome.tiles.engine import part_path
@@ -112,9 +113,7 @@ def build_project(
     """
     started = time.monotonic()
     course = _Course(project, workers, watcher or Silent())
-    with project.locked():
-        project.build.mkdir(exist_ok=True)
-        remove_unfinished(project.build)
+    with project.locked(), _tidied(project.build):
         jobs = _survey(_jobs(course), course)
         work = [(job, job.missing(project.build)) for job in jobs]
         estimate = estimate_build(project, [(job.record, units) for job, units in work], workers)
@@ -143,6 +142,18 @@ def build_project(
         left_out=Counter(e.state for e in project.store.slides() if e.state != "ready"),
         findings=tuple(project.store.findings("build:")),
     )
+
+
+@contextmanager
+def _tidied(build: Path) -> Iterator[None]:
+    """A build folder without what interrupted writers have left, also after an exception."""
+    build.mkdir(exist_ok=True)
+    remove_unfinished(build)
+    try:
+        yield
+    except BaseException:
+        remove_unfinished(build)
+        raise
 
 
 def _jobs(course: _Course) -> list[Job]:
@@ -186,6 +197,7 @@ def _survey(jobs: Sequence[Job], course: _Course) -> list[Job]:
             key = outcome.task.key
             known[key] = outcome.value
             if outcome.failure is not None:
+                _refuse_full_disk(build, outcome.failure)
                 course.failed[key] = failed_slide(by_key[key].entry, outcome.failure)
             course.watcher.advance(1)
         course.watcher.finish()
@@ -206,6 +218,7 @@ def _make_units(work: Work, course: _Course) -> None:
     for outcome in run_tasks(_unit_tasks(work, course), course.workers, limits, count):
         key = outcome.task.key.partition("#")[0]
         if outcome.failure is not None:
+            _refuse_full_disk(course.project.build, outcome.failure)
             course.failed.setdefault(key, failed_slide(by_key[key].entry, outcome.failure))
         else:
             course.made += outcome.value["tiles"]
@@ -222,6 +235,15 @@ def _unit_tasks(work: Work, course: _Course) -> Iterator[Task]:
                 break
             arguments = (course.project.build, job.source.path, key, unit)
             yield Task(f"{key}#{unit}", "curatome.tiles.engine:build_unit", arguments)
+
+
+def _refuse_full_disk(build: Path, failure: Failure) -> None:
+    # No slide's fault: it ends the build, and what is done stays.
+    if failure.kind == "disk":
+        raise BuildError(
+            f"{build} has no room left: {failure}. Free some and run `curatome build` again; it "
+            "goes on from here."
+        )
 
 
 def _memory(protocol: Protocol) -> int:

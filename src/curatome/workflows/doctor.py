@@ -46,6 +46,7 @@ def examine(folder: Path) -> Iterator[Check]:
     Args:
         folder: where builds would be written.
     """
+    folder = folder.resolve()
     for name, remedy, examination in _CHECKS:
         # A front door of its own: whatever fails here is the answer.
         try:

@@ -43,18 +43,35 @@ def write_manifest(project: Project, records: Mapping[str, SlideRecord]) -> bool
     state = settings_hash(
         [ENGINE, sorted(cases.items()), project.protocol.build_key_material(), slides.to_pylist()]
     )
-    path = manifest_path(project.build)
-    if path.exists() and pq.read_schema(path).metadata.get(_STATE) == state.encode():
+    if _written(project.build) == [state] * 3:
         return False
     with new_file(project.build / "slides.parquet") as stream:
-        pq.write_table(slides, stream, compression="zstd")
-    write_file(project.build / "build.json", _summary(project, records))
-    schema = TILES.schema
-    schema = schema.with_metadata({**schema.metadata, _STATE: state.encode()})
-    with new_file(path) as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
+        table = slides.cast(_with_state(slides.schema, state))
+        pq.write_table(table, stream, compression="zstd")
+    write_file(project.build / "build.json", _summary(project, records, state))
+    schema = _with_state(TILES.schema, state)
+    with (
+        new_file(manifest_path(project.build)) as stream,
+        pq.ParquetWriter(stream, schema, compression="zstd") as writer,
+    ):
         for table in _groups(project.build, records, cases):
             writer.write_table(table.cast(schema), row_group_size=ROWS_PER_GROUP)
     return True
+
+
+def _written(build: Path) -> list[str | None]:
+    # All three are asked: an interrupted run may have written the first ones of another state.
+    found: list[str | None] = []
+    for path in (build / "slides.parquet", manifest_path(build)):
+        metadata = pq.read_schema(path).metadata if path.exists() else {}
+        found.append(metadata.get(_STATE, b"").decode())
+    summary = build / "build.json"
+    content = json.loads(summary.read_bytes()) if summary.exists() else {}
+    return [*found, content.get("state")]
+
+
+def _with_state(schema: pa.Schema, state: str) -> pa.Schema:
+    return schema.with_metadata({**schema.metadata, _STATE: state.encode()})
 
 
 def _groups(
@@ -94,9 +111,10 @@ def _slide_row(entry: SlideEntry) -> dict[str, object]:
     }
 
 
-def _summary(project: Project, records: Mapping[str, SlideRecord]) -> str:
+def _summary(project: Project, records: Mapping[str, SlideRecord], state: str) -> str:
     """The run record: all that the dataset's bytes follow from."""
     content = {
+        "state": state,
         "engine": ENGINE,
         "protocol": project.protocol.build_key_material(),
         "slides": {key: records[key].model_dump(mode="json") for key in sorted(records)},

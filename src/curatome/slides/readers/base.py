@@ -23,6 +23,7 @@ class Level:
         downsample_y: the same, top to bottom.
         shrinks: by which factors its pixels can be reduced while they are decoded, 1 first. JPEG
             and JPEG 2000 skip the details then, which costs less than decoding and averaging.
+        means: those of them that give block means, as averaging would, or nearly.
     """
 
     width: int
@@ -30,6 +31,7 @@ class Level:
     downsample_x: float
     downsample_y: float
     shrinks: tuple[float, ...] = (1.0,)
+    means: tuple[float, ...] = (1.0,)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from openslide.lowlevel import OpenSlideError
 from curatome.errors import UnsupportedSlide
 from curatome.slides.readers.errors import DECODE_ERRORS
 from curatome.slides.readers.openslide import OpenSlideReader
-from curatome.slides.readers.stored import StoredTileReader
+from curatome.slides.readers.stored import StoredTileReader, with_shrinks
 from curatome.slides.readers.tiff import tiff_levels
 from curatome.slides.readers.tiff_kind import main_series
 from curatome.slides.readers.tiff_level import TiffLevel
@@ -43,14 +43,8 @@ def open_direct(path: Path) -> StoredTileReader | None:
         file.close()
         slide.close()
         return None
-    facts = replace(
-        slide.facts,
-        reader="direct",
-        levels=tuple(
-            replace(known, shrinks=level.shrinks)
-            for known, level in zip(slide.facts.levels, levels, strict=True)
-        ),
-    )
+    shown = with_shrinks(slide.facts.levels, levels)
+    facts = replace(slide.facts, reader="direct", levels=shown)
 
     def close() -> None:
         file.close()

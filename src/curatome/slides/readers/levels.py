@@ -10,6 +10,7 @@ import numpy as np
 from curatome.slides.readers.base import Level, Pixels
 
 _NEARLY = 1e-9  # relative slack for steps that are equal but for their last bits
+_AVERAGED = 4.0  # reduced pixels per wanted pixel that hide how a decoder reduces
 _FUZZ = 1e-6  # of a pixel; a box computed in floats must not ask for one pixel more
 
 
@@ -49,8 +50,11 @@ def _explains(full: int, size: int, n: int) -> bool:
 def nearest_finer(levels: Sequence[Level], step_x: float, step_y: float) -> tuple[int, float]:
     """The level, and the factor it is reduced by while decoding, that need the least work.
 
-    That is the coarsest pair that is not coarser than the steps along both axes; among equals,
-    the one that decodes fewer pixels. Level 0 as it is, if all are coarser.
+    That is the coarsest pair that is not coarser than the steps along both axes and gives the
+    same picture as averaging would; level 0 as it is, if all are coarser. What a decoder leaves
+    out of a reduced picture is not what an average leaves out, so its pixels serve only where at
+    least 4 of them are averaged along each axis (41 dB and more on real tissue), or where they
+    are block means and a whole number of them makes a pixel (43 dB and more).
 
     Args:
         levels: the slide's levels.
@@ -60,15 +64,23 @@ def nearest_finer(levels: Sequence[Level], step_x: float, step_y: float) -> tupl
     Returns:
         Index of the level, and one of its `shrinks`.
     """
-    fine = [
+    found = [
         (level.downsample_x * shrink, index, shrink)
         for index, level in enumerate(levels)
         for shrink in level.shrinks
-        if level.downsample_x * shrink <= step_x * (1 + _NEARLY)
-        and level.downsample_y * shrink <= step_y * (1 + _NEARLY)
+        if _serves(level, shrink, (step_x, step_y))
     ]
-    _, index, shrink = max(fine, default=(1.0, 0, 1.0))
+    _, index, shrink = max(found, default=(1.0, 0, 1.0))
     return index, shrink
+
+
+def _serves(level: Level, shrink: float, steps: tuple[float, float]) -> bool:
+    ratios = steps[0] / (level.downsample_x * shrink), steps[1] / (level.downsample_y * shrink)
+    if min(ratios) < 1 - _NEARLY:
+        return False
+    if shrink == 1 or min(ratios) >= _AVERAGED:
+        return True
+    return shrink in level.means and all(abs(ratio - round(ratio)) < _NEARLY for ratio in ratios)
 
 
 def span(low: float, high: float, step: float, size: int) -> tuple[int, int]:

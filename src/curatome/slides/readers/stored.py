@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from curatome.errors import UnreadableSlide
-from curatome.slides.readers.base import Pixels, Region, SlideFacts
+from curatome.slides.readers.base import Level, Pixels, Region, SlideFacts
 from curatome.slides.readers.errors import DECODE_ERRORS
 from curatome.slides.readers.levels import span
 
@@ -24,11 +25,13 @@ class StoredLevel(Protocol):
         tile_width: in pixels of the level.
         tile_height: in pixels of the level.
         shrinks: see `Level.shrinks`.
+        means: see `Level.means`.
     """
 
     tile_width: int
     tile_height: int
     shrinks: tuple[float, ...]
+    means: tuple[float, ...]
 
     def decode(self, column: int, row: int, shrink: float) -> Pixels | None:
         """One tile, (tile_height / shrink, tile_width / shrink, 3) uint8, RGB.
@@ -43,12 +46,20 @@ class StoredLevel(Protocol):
         """One tile as a JPEG file of its own, without decoding; None if it is not stored so."""
 
 
+def with_shrinks(levels: Sequence[Level], stored: Sequence[StoredLevel]) -> tuple[Level, ...]:
+    """Levels that say how they can be reduced while they are decoded."""
+    return tuple(
+        replace(level, shrinks=how.shrinks, means=how.means)
+        for level, how in zip(levels, stored, strict=True)
+    )
+
+
 class StoredTileReader:
     """An open slide of stored tiles; see `SlideReader`.
 
     Args:
         path: its file, for messages.
-        facts: what is known about it, with the `shrinks` of its levels.
+        facts: what is known about it, with `shrinks` and `means` of its levels.
         levels: its stored levels, one for each of `facts.levels`.
         associated: decodes a label, macro or thumbnail image, by name.
         close: frees the file.

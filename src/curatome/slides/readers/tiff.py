@@ -7,7 +7,6 @@ kept among the properties and never applied: coordinates are those of the stored
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from curatome.errors import UnreadableSlide, UnsupportedSlide
 from curatome.slides.readers.base import Pixels, SlideFacts
 from curatome.slides.readers.errors import DECODE_ERRORS
 from curatome.slides.readers.levels import place_level
-from curatome.slides.readers.stored import StoredTileReader
+from curatome.slides.readers.stored import StoredTileReader, with_shrinks
 from curatome.slides.readers.tiff_kind import (
     check_page,
     check_series,
@@ -171,10 +170,7 @@ def _facts(
     return SlideFacts(
         reader=reader,
         format=reader,
-        levels=tuple(
-            replace(place_level(sizes[0], size), shrinks=level.shrinks)
-            for size, level in zip(sizes, levels, strict=True)
-        ),
+        levels=with_shrinks([place_level(sizes[0], size) for size in sizes], levels),
         mpp=recorded_mpp(file, first, ome),
         objective_power=recorded_objective(file),
         scanner=scanner or None,

@@ -38,16 +38,17 @@ class TiffLevel:
         self._is_jpeg = whole and page.compression == _JPEG
         self._is_jpeg2000 = whole and page.compression in _JPEG_2000
         self.shrinks = self._find_shrinks()
+        # At half size libjpeg's transform gives block means but for rounding; at a quarter and an
+        # eighth it keeps more detail than a mean, as JPEG 2000 does at any size.
+        self.means: tuple[float, ...] = (
+            (1.0, 2.0) if self._is_jpeg and 2.0 in self.shrinks else (1.0,)
+        )
 
     def _find_shrinks(self) -> tuple[float, ...]:
+        if not (self._is_jpeg or self._is_jpeg2000) or not self.page.is_tiled:
+            return (1.0,)
         sides = (self.tile_width, self.tile_height)
-        if self._is_jpeg and self.page.is_tiled:
-            # n/8 of the size, as far as it gives whole tiles; those between 1 and 1/2 that cost
-            # more than they save are left out.
-            return tuple(8 / n for n in (8, 5, 4, 2, 1) if all(s * n % 8 == 0 for s in sides))
-        if self._is_jpeg2000 and self.page.is_tiled:
-            return tuple(float(n) for n in (1, 2, 4, 8) if all(s % n == 0 for s in sides))
-        return (1.0,)
+        return tuple(float(n) for n in (1, 2, 4, 8) if all(side % n == 0 for side in sides))
 
     def lag(self, shrink: float) -> float:
         """See `StoredLevel.lag`.

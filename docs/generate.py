@@ -1,0 +1,179 @@
+"""Writes the parts of these pages that follow from the source: `make docs`.
+
+They stand between two comments, `generated: NAME` and `end`; all else is written by people.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+import annotated_types
+import pydantic
+
+from curatome.protocol import Protocol
+from curatome.protocol.cohort import CASE_FIELDS, SLIDE_FIELDS
+from curatome.protocol.settings import Settings
+from curatome.tables import SLIDES, TILES, TableSpec
+
+FOLDER = Path(__file__).parent
+_PLAIN = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+_MANY = {tuple: "list of", dict: "table of"}
+_BOUNDS = (
+    (annotated_types.Gt, "gt", "above"),
+    (annotated_types.Ge, "ge", "from"),
+    (annotated_types.Lt, "lt", "below"),
+    (annotated_types.Le, "le", "up to"),
+)
+
+
+def pages() -> Iterator[tuple[Path, str]]:
+    """Every page with generated parts, as it should be."""
+    for path in sorted(FOLDER.glob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        whole = re.sub(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", _part, text, flags=re.S)
+        if "<!-- generated: " in text:
+            yield path, whole
+
+
+def _part(found: re.Match[str]) -> str:
+    return f"{found[1]}\n{_PARTS[found[2]]()}\n{found[3]}"
+
+
+def protocol() -> str:
+    """A table for each table of curatome.toml."""
+    return "\n".join(_section(header, model) for header, model in _tables(Protocol, ""))
+
+
+def _tables(model: type[Settings], path: str) -> Iterator[tuple[str, type[Settings]]]:
+    for name, field in model.model_fields.items():
+        inner, many = _settings_within(field.annotation)
+        if inner is None:
+            continue
+        below = f"{path}{name}"
+        is_map = get_origin(field.annotation) is dict
+        header = f"[{below}.NAME]" if is_map else f"[[{below}]]" if many else f"[{below}]"
+        yield header, inner
+        yield from _tables(inner, f"{below}.")
+
+
+def _settings_within(annotation: Any) -> tuple[type[Settings] | None, bool]:
+    """The model that a field holds, and whether it holds many."""
+    if inspect.isclass(annotation) and issubclass(annotation, Settings):
+        return annotation, False
+    for part in get_args(annotation):
+        if inspect.isclass(part) and issubclass(part, Settings):
+            return part, True
+    return None, False
+
+
+def _section(header: str, model: type[Settings]) -> str:
+    meanings = _attributes(model)
+    lines = [f"### `{header}`", "", _first_line(model), ""]
+    lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
+    for name, field in model.model_fields.items():
+        if _settings_within(field.annotation)[0] is not None:
+            continue
+        cells = (f"`{name}`", _type(field), _default(field), meanings[name])
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, ""]) if len(lines) > 6 else ""
+
+
+def _first_line(model: type[Settings]) -> str:
+    return inspect.getdoc(model).partition("\n")[0]  # type: ignore[union-attr]
+
+
+def _attributes(model: type[Settings]) -> Mapping[str, str]:
+    """The docstring's `Attributes:`, by name."""
+    section = (inspect.getdoc(model) or "").partition("Attributes:\n")[2]
+    found = re.findall(r"^    (\w+): (.+(?:\n     +.+)*)", section, flags=re.M)
+    return {name: re.sub(r"\s+", " ", text) for name, text in found}
+
+
+def _type(field: pydantic.fields.FieldInfo) -> str:
+    text = _type_name(field.annotation)
+    bounds = [
+        f"{word} {getattr(bound, name):g}"
+        for kind, name, word in _BOUNDS
+        for bound in field.metadata
+        if isinstance(bound, kind)
+    ]
+    return " ".join([text, *bounds])
+
+
+def _type_name(annotation: Any) -> str:
+    origin, parts = get_origin(annotation), get_args(annotation)
+    name = _PLAIN.get(annotation) or getattr(annotation, "__name__", "")
+    if origin is Literal:
+        name = ", ".join(f"`{_toml(part)}`" for part in parts)
+    elif origin in (tuple, dict):
+        name = f"{_MANY[origin]} {_type_name(parts[-1] if origin is dict else parts[0])}"
+    elif hasattr(annotation, "__metadata__"):
+        name = _type_name(annotation.__origin__)
+    elif origin in (Union, UnionType):
+        name = ", ".join(_type_name(part) for part in parts if part is not NoneType)
+    return name
+
+
+def _default(field: pydantic.fields.FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    return "none" if value is None else f"`{_toml(value)}`"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        return (
+            f"{{ {', '.join(f'{k} = {_toml(v)}' for k, v in value.items())} }}" if value else "{}"
+        )
+    return str(value)
+
+
+def columns(table: TableSpec) -> str:
+    """The columns of a table that passes between stages."""
+    lines = ["| column | type | unit | what it holds |", "|---|---|---|---|"]
+    for column in table.columns:
+        kind = f"{column.type}, may be empty" if column.nullable else str(column.type)
+        lines.append(f"| `{column.name}` | {kind} | {column.unit} | {column.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def fields() -> str:
+    """The columns that the users' own tables may have."""
+    lines = ["| table | column | type | unit |", "|---|---|---|---|"]
+    for table, known in (("slides", SLIDE_FIELDS), ("cases", CASE_FIELDS)):
+        for name, field in known.items():
+            lines.append(f"| {table} | `{name}` | {field.type} | {field.unit} |")
+    return "\n".join(lines) + "\n"
+
+
+_PARTS: Mapping[str, Callable[[], str]] = {
+    "protocol": protocol,
+    "tiles": lambda: columns(TILES),
+    "slides": lambda: columns(SLIDES),
+    "fields": fields,
+}
+
+
+def main() -> None:
+    """Write every page that is not as it should be."""
+    for path, text in pages():
+        if path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            sys.stdout.write(f"wrote {path.name}\n")
+
+
+if __name__ == "__main__":
+    main()
