@@ -7,7 +7,8 @@
     ├── SlideError             something is wrong with one slide
     │   ├── UnreadableSlide    its file cannot be decoded
     │   └── UnsupportedSlide   it is sound, but not a bright-field RGB image
-    └── BuildError             the build cannot go on as a whole
+    ├── BuildError             the build cannot go on as a whole
+    └── ClusterError           a cluster cannot be reached, or its workers cannot do the work
 
 A message says what was wrong, where (file, row, annotation) and what to do.
 """
@@ -45,3 +46,7 @@ class UnsupportedSlide(SlideError):  # noqa: N818
 
 class BuildError(CuratomeError):
     """The build as a whole cannot go on."""
+
+
+class ClusterError(CuratomeError):
+    """A cluster cannot be reached, or its workers cannot do the work."""

@@ -53,3 +53,10 @@ def surprise():
 
 def own_pid():
     return os.getpid()
+
+
+def mark_and_wait(path, seconds, what="x"):
+    with Path(path).open("a") as stream:
+        stream.write(str(os.getpid()) if what == "pid" else what)
+    time.sleep(seconds)
+    return path

@@ -77,7 +77,7 @@ def _print(result: AddResult) -> None:
     known = f", {result.known:,} known before" if result.known else ""
     console.print(f"{added}{known}" + (f": {listed}." if listed else "."))
     if states["held"]:
-        some = "one that is" if states["held"] == 1 else "those that are"
-        console.print(f"Next: [bold]curatome status[/] says what {some} held needs")
+        some = "the slide that is" if states["held"] == 1 else "the slides that are"
+        console.print(f"Next: [bold]curatome status[/] says what to do about {some} held back")
     elif states["ready"]:
         console.print("Next: [bold]curatome build[/]")

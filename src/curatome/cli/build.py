@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +27,8 @@ from curatome.cli.console import (
 from curatome.cli.progress import watching
 
 if TYPE_CHECKING:
+    from curatome.jobs import Runner
+    from curatome.project import Project
     from curatome.workflows.build import BuildResult
 
 
@@ -36,6 +40,15 @@ def register(app: typer.Typer) -> None:
 def build(
     project: ProjectOption = Path(),
     workers: WorkersOption = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            metavar="WHERE",
+            help="Work on a Dask cluster: tcp://HOST:PORT of its scheduler, or slurm or "
+            "kubernetes, which start --workers there.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Find tissue and estimate; make no tiles.")
     ] = False,
@@ -49,8 +62,8 @@ def build(
     from curatome.workflows.manifest import manifest_path
 
     opened = project_at(project)
-    with watching(as_json) as watcher:
-        result = build_project(opened, workers or os.cpu_count() or 1, watcher, dry_run)
+    with _workers(opened, cluster, workers) as (number, runner), watching(as_json) as watcher:
+        result = build_project(opened, number, watcher, dry_run, runner)
     if as_json:
         print_json(result)
     else:
@@ -59,6 +72,22 @@ def build(
         if not dry_run:
             _print(result, manifest_path(opened.build))
     raise typer.Exit(FINDINGS if result.left_out else exit_code(result.findings))
+
+
+@contextmanager
+def _workers(
+    project: Project, cluster: str | None, workers: int | None
+) -> Iterator[tuple[int, Runner]]:
+    """How many work, and how they are given their tasks."""
+    if cluster is None:
+        from curatome.jobs import run_tasks
+
+        yield workers or os.cpu_count() or 1, run_tasks
+    else:
+        from curatome.workflows.cluster import cluster_for
+
+        with cluster_for(project, cluster, workers) as found:
+            yield found.workers, found.run
 
 
 def _print_left_out(result: BuildResult) -> None:

@@ -50,7 +50,7 @@ def _print(result: DemoResult) -> None:
     from curatome.workflows.report import OWN_SLIDES
 
     build = result.build
-    print_findings(build.findings)
+    print_findings(result.findings)
     console.print(
         f"\nBuilt [bold]{count(sum(build.tiles.values()), 'tile')}[/] of "
         f"{count(build.slides, 'slide')} in {duration(build.seconds)}. "

@@ -6,6 +6,16 @@ the stage, and the other tasks go on.
 """
 
 from curatome.jobs.child import progress, stage
-from curatome.jobs.supervise import Failure, Limits, Outcome, Task, run_tasks
+from curatome.jobs.supervise import Failure, Limits, OnProgress, Outcome, Runner, Task, run_tasks
 
-__all__ = ["Failure", "Limits", "Outcome", "Task", "progress", "run_tasks", "stage"]
+__all__ = [
+    "Failure",
+    "Limits",
+    "OnProgress",
+    "Outcome",
+    "Runner",
+    "Task",
+    "progress",
+    "run_tasks",
+    "stage",
+]

@@ -121,6 +121,49 @@ def run_tasks(
             child.kill()
 
 
+Runner = Callable[[Iterable[Task], int, Limits, OnProgress | None], Iterator[Outcome]]
+"""`run_tasks`, or what runs tasks elsewhere by the same contract."""
+
+
+class Attendant:
+    """One child at a time, kept from task to task: `run_tasks` for a thread that has one task.
+
+    Args:
+        limits: what the child may use.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._child: _Child | None = None
+        self._stopped = False
+
+    def run(self, task: Task, on_progress: OnProgress | None = None) -> Outcome:
+        """Do one task; like `run_tasks`, once more in a fresh child if the first one dies."""
+        attempt = 1
+        while True:
+            if self._child is None or self._child.dead:
+                self._child = _Child(self._limits)
+            self._child.start(task, attempt)
+            outcome = None
+            while outcome is None:
+                for child in _ready([self._child]):
+                    outcome = child.listen(on_progress)
+            if self._stopped or not _worth_another_try(outcome, attempt):
+                return outcome
+            attempt += 1
+
+    def stop(self) -> None:
+        """Let `run` end at once, its child killed. May be called by any thread."""
+        self._stopped = True
+        if self._child is not None:
+            self._child.shoot()
+
+    def close(self) -> None:
+        """End the child. Not while `run` is at work."""
+        if self._child is not None:
+            self._child.kill()
+
+
 def _worth_another_try(outcome: Outcome, attempt: int) -> bool:
     return outcome.failure is not None and outcome.failure.kind == "killed" and attempt < _ATTEMPTS
 
@@ -228,6 +271,10 @@ class _Child:
         self._stderr.seek(0)
         last = self._stderr.read().decode(errors="replace").strip().splitlines()[-1:]
         return f"the reading process died with {cause}" + "".join(f": {line}" for line in last)
+
+    def shoot(self) -> None:
+        """Kill the process and leave it to `listen` to find out."""
+        self._process.kill()
 
     def kill(self) -> None:
         if not self.dead:

@@ -8,6 +8,7 @@ numbers that add up to 2**15, so that results are the same on every machine.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numba
 import numpy as np
@@ -32,8 +33,9 @@ class Taps:
     weights: npt.NDArray[np.uint32]
 
 
+@lru_cache(maxsize=64)
 def axis_taps(start: float, step: float, count: int, size: int) -> Taps:
-    """Taps of one axis.
+    """Taps of one axis; the strips of a block share those across.
 
     Output pixel i covers the input interval from `start + i * step` to `start + (i + 1) * step`,
     in input pixels; input pixel j covers j to j + 1. For step >= 1 a weight is the share of the
@@ -59,7 +61,9 @@ def axis_taps(start: float, step: float, count: int, size: int) -> Taps:
         first = np.floor(center).astype(np.int64)
         pixel = first[:, None] + np.arange(2)
         real = np.abs(1.0 - np.abs(center[:, None] - pixel))
-    return _inside(pixel, _whole(real), size)
+    weights = _whole(real)
+    used = int(np.flatnonzero(weights.any(axis=0))[-1]) + 1
+    return _inside(pixel[:, :used], weights[:, :used], size)
 
 
 def _whole(real: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
@@ -78,8 +82,7 @@ def _inside(pixel: npt.NDArray[np.int64], weights: npt.NDArray[np.int64], size: 
     moved = np.zeros((count, width), np.int64)
     rows = np.broadcast_to(np.arange(count)[:, None], clipped.shape)
     np.add.at(moved, (rows, np.clip(clipped - first[:, None], 0, width - 1)), weights)
-    used = max(1, int(np.flatnonzero(moved.any(axis=0))[-1]) + 1)
-    return Taps(first, np.ascontiguousarray(moved[:, :used].astype(np.uint32)))
+    return Taps(first, moved.astype(np.uint32))
 
 
 def resample(region: Region, x: float, y: float, step: tuple[float, float], out: Pixels) -> None:
@@ -93,19 +96,17 @@ def resample(region: Region, x: float, y: float, step: tuple[float, float], out:
         out: (H, W, 3) uint8, written; rows may be strided, pixels must be contiguous.
     """
     height, width, _ = region.pixels.shape
-    across = axis_taps((x - region.x) / region.step_x, step[0] / region.step_x, out.shape[1], width)
-    down = axis_taps((y - region.y) / region.step_y, step[1] / region.step_y, out.shape[0], height)
-    if _is_copy(across) and _is_copy(down):
-        top, left = down.first[0], across.first[0]
-        out[:] = region.pixels[top : top + out.shape[0], left : left + out.shape[1]]
+    left, step_x = (x - region.x) / region.step_x, step[0] / region.step_x
+    top, step_y = (y - region.y) / region.step_y, step[1] / region.step_y
+    bottom, right = top + out.shape[0], left + out.shape[1]
+    aligned = step_x == step_y == 1 and left.is_integer() and top.is_integer()
+    if aligned and left >= 0 and top >= 0 and bottom <= height and right <= width:
+        out[:] = region.pixels[int(top) : int(bottom), int(left) : int(right)]
         return
+    across = axis_taps(left, step_x, out.shape[1], width)
+    down = axis_taps(top, step_y, out.shape[0], height)
     source = np.ascontiguousarray(region.pixels).reshape(height, width * 3)
     _apply(source, down.first, down.weights, across.first, across.weights, out)
-
-
-def _is_copy(taps: Taps) -> bool:
-    steps = np.diff(taps.first)
-    return taps.weights.shape[1] == 1 and bool((steps == 1).all())
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)

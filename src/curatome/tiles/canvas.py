@@ -22,33 +22,55 @@ Boxes = npt.NDArray[np.int64]
 """(N, 4): left, top, right, bottom in canvas pixels."""
 
 
-def render(slide: SlideReader, plane: Plane, boxes: Boxes) -> tuple[Pixels, int, int]:
-    """The canvas under a set of boxes.
+class Canvas:
+    """Memory for canvases that are rendered one after the other.
 
-    Only what the boxes need is read; canvas between them is left white.
-
-    Args:
-        slide: the open slide.
-        plane: the canvas.
-        boxes: what is needed.
-
-    Returns:
-        The smallest canvas that holds all boxes, (H, W, 3) uint8, and the canvas coordinates of
-        its left and top edge.
-
-    Raises:
-        UnreadableSlide: pixels cannot be decoded.
+    Fresh memory costs about as much as a copy of it, so a canvas is valid until the next one.
     """
-    left, top = boxes[:, :2].min(axis=0).tolist()
-    right, bottom = boxes[:, 2:].max(axis=0).tolist()
-    canvas = np.full((bottom - top, right - left, 3), PAD_VALUE, np.uint8)
+
+    def __init__(self) -> None:
+        self._memory = np.empty(0, np.uint8)
+
+    def render(self, slide: SlideReader, plane: Plane, boxes: Boxes) -> tuple[Pixels, int, int]:
+        """The canvas under a set of boxes.
+
+        Only what the boxes need is read; what lies between them has any content.
+
+        Args:
+            slide: the open slide.
+            plane: the canvas.
+            boxes: what is needed.
+
+        Returns:
+            The smallest canvas that holds all boxes, (H, W, 3) uint8, and the canvas coordinates
+            of its left and top edge.
+
+        Raises:
+            UnreadableSlide: pixels cannot be decoded.
+        """
+        left, top = boxes[:, :2].min(axis=0).tolist()
+        right, bottom = boxes[:, 2:].max(axis=0).tolist()
+        canvas = self._shaped(bottom - top, right - left)
+        canvas[plane.height - top if bottom > plane.height else len(canvas) :] = PAD_VALUE
+        if right > plane.width:
+            canvas[:, plane.width - left :] = PAD_VALUE
+        for x0, y0, x1, y1 in _pieces(plane, boxes, _reduction(slide, plane)):
+            out = canvas[y0 - top : y1 - top, x0 - left : x1 - left]
+            _render_piece(slide, plane, (x0, y0), out)
+        return canvas, left, top
+
+    def _shaped(self, height: int, width: int) -> Pixels:
+        size = height * width * 3
+        if self._memory.size < size:
+            self._memory = np.empty(size, np.uint8)
+        return self._memory[:size].reshape(height, width, 3)
+
+
+def _reduction(slide: SlideReader, plane: Plane) -> float:
+    """Source pixels per canvas pixel along the axis where they are more."""
     level = slide.facts.levels[plane.level]
     source_x, source_y = level.downsample_x * plane.shrink, level.downsample_y * plane.shrink
-    reduction = max(plane.step_x / source_x, plane.step_y / source_y, 1.0)
-    for x0, y0, x1, y1 in _pieces(plane, boxes, reduction):
-        out = canvas[y0 - top : y1 - top, x0 - left : x1 - left]
-        _render_piece(slide, plane, (x0, y0), out)
-    return canvas, left, top
+    return max(plane.step_x / source_x, plane.step_y / source_y, 1.0)
 
 
 def _render_piece(slide: SlideReader, plane: Plane, corner: tuple[int, int], out: Pixels) -> None:

@@ -19,7 +19,7 @@ from curatome.protocol import BuildSettings
 from curatome.slides.readers import open_slide
 from curatome.slides.readers.base import Pixels, SlideReader
 from curatome.tables import TILES
-from curatome.tiles.canvas import Boxes, render
+from curatome.tiles.canvas import Boxes, Canvas
 from curatome.tiles.encode import EXTENSION, ToSrgb, encode
 from curatome.tiles.grid import Indices, ScaleTiles
 from curatome.tiles.record import SlideRecord, load_mask, load_record, plan_of
@@ -110,11 +110,12 @@ def cut_tiles(
     Raises:
         UnreadableSlide: pixels cannot be decoded.
     """
+    memory = Canvas()
     for block in _blocks(plan, chosen):
         stage("read pixels")
         plane = plan[next(iter(block))].plane
         boxes = np.concatenate([_boxes(plan[name], indices) for name, indices in block.items()])
-        canvas, left, top = render(slide, plane, boxes)
+        canvas, left, top = memory.render(slide, plane, boxes)
         if convert is not None:
             canvas = convert(canvas)
         stage("encode tiles")

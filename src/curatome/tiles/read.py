@@ -11,7 +11,7 @@ import numpy as np
 from curatome.errors import BuildError
 from curatome.slides.readers import open_slide
 from curatome.slides.readers.base import Pixels, SlideReader
-from curatome.tiles.canvas import render
+from curatome.tiles.canvas import Canvas
 from curatome.tiles.encode import ToSrgb, decode
 from curatome.tiles.plane import Plane
 from curatome.tiles.record import SlideRecord, choose_planes
@@ -68,7 +68,9 @@ class TileSource:
         plane = self._plane(row, record)
         step_x, step_y = plane.step_x, plane.step_y
         x, y = round(row["x"] / step_x), round(row["y"] / step_y)
-        pixels, _, _ = render(slide, plane, np.array([[x, y, x + side, y + side]], np.int64))
+        pixels, _, _ = Canvas().render(
+            slide, plane, np.array([[x, y, x + side, y + side]], np.int64)
+        )
         profile = slide.facts.icc_profile
         if record.icc == "srgb" and profile is not None:
             return ToSrgb(profile)(pixels)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,10 +22,7 @@ class ShardWriter:
 
     def add(self, name: str, data: bytes) -> int:
         """Append a member; the offset of its first byte."""
-        member = tarfile.TarInfo(name)
-        member.size = len(data)
-        member.mode = 0o644
-        header = member.tobuf(tarfile.USTAR_FORMAT)
+        header = _header(name, len(data))
         padding = b"\0" * (-len(data) % _RECORD)
         self._stream.write(header)
         self._stream.write(data)
@@ -38,6 +34,23 @@ class ShardWriter:
     def finish(self) -> None:
         """Write the end of the archive."""
         self._stream.write(_END)
+
+
+def _header(name: str, size: int) -> bytes:
+    """A member's header record in the format of POSIX.1-1988 (ustar): no time, no owner.
+
+    Raises:
+        ValueError: the name has more than 100 bytes, or the size more than 8 GiB.
+    """
+    encoded = name.encode()
+    if len(encoded) > 100 or size >= 1 << 33:
+        raise ValueError(f"{name!r} ({size} bytes) does not fit into a tar header.")
+    number = b"0000000\0"
+    head = encoded.ljust(100, b"\0") + b"0000644\0" + number * 2 + b"%011o\0" % size
+    head += b"00000000000\0"
+    tail = b"0" + bytes(100) + b"ustar\x0000" + bytes(64) + number * 2 + bytes(167)
+    checksum = sum(head) + sum(tail) + 8 * ord(" ")
+    return head + b"%06o\0 " % checksum + tail
 
 
 def read_member(path: Path, offset: int, length: int) -> bytes:

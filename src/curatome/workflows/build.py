@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 from curatome.durable import remove_unfinished
 from curatome.errors import BuildError
 from curatome.findings import Finding
-from curatome.jobs import Failure, Limits, Task, run_tasks
+from curatome.jobs import Failure, Limits, Runner, Task, run_tasks
 from curatome.project import Project, SlideEntry
 from curatome.protocol import Protocol
 from curatome.tiles.engine import part_path
@@ -42,10 +42,14 @@ class Job:
     source: SlideSource
     record: SlideRecord | None = None
 
-    def missing(self, build: Path) -> list[int]:
-        """Units that are not done."""
+    def missing(self, parts: Set[str]) -> list[int]:
+        """Units that are not done.
+
+        Args:
+            parts: names of the parts that are.
+        """
         units = self.record.units if self.record else 0
-        return [n for n in range(units) if not part_path(build, self.source.key, n).exists()]
+        return [n for n in range(units) if part_path(Path(), self.source.key, n).name not in parts]
 
 
 Work = Sequence[tuple[Job, Sequence[int]]]
@@ -84,6 +88,7 @@ class _Course:
     project: Project
     workers: int
     watcher: Watcher
+    run: Runner
     made: int = 0
     pixels: int = 0
     bytes: int = 0
@@ -95,6 +100,7 @@ def build_project(
     workers: int = 1,
     watcher: Watcher | None = None,
     dry_run: bool = False,
+    run: Runner = run_tasks,
 ) -> BuildResult:
     """Bring the build up to date: survey new slides, make missing tiles, write the manifest.
 
@@ -106,25 +112,28 @@ def build_project(
         workers: how many children read slides at the same time.
         watcher: is told the course, the estimate first.
         dry_run: stop after the estimate.
+        run: runs the tasks, here or elsewhere.
 
     Raises:
         ProjectError: another process is changing the project.
         BuildError: there is no slide to build, or not enough room on the disk.
     """
     started = time.monotonic()
-    course = _Course(project, workers, watcher or Silent())
+    course = _Course(project, workers, watcher or Silent(), run)
     with project.locked(), _tidied(project.build):
         jobs = _survey(_jobs(course), course)
-        work = [(job, job.missing(project.build)) for job in jobs]
+        parts = _parts(project.build)
+        work = [(job, job.missing(parts)) for job in jobs]
         estimate = estimate_build(project, [(job.record, units) for job, units in work], workers)
         course.watcher.estimated(estimate)
         if not dry_run:
             check_room(estimate, project.build)
             _make_units(work, course)
             _save_findings(jobs, course)
-            done = [job for job in jobs if job.record and not job.missing(project.build)]
+            parts = _parts(project.build)
+        done = [job for job in jobs if job.record and not job.missing(parts)]
+        if not dry_run:
             write_manifest(project, {j.source.key: j.record for j in done if j.record})
-        done = [job for job in jobs if job.record and not job.missing(project.build)]
         seconds = time.monotonic() - started
         if course.made:
             counts = {"tiles": course.made, "pixels": course.pixels, "bytes": course.bytes}
@@ -142,6 +151,13 @@ def build_project(
         left_out=Counter(e.state for e in project.store.slides() if e.state != "ready"),
         findings=tuple(project.store.findings("build:")),
     )
+
+
+def _parts(build: Path) -> Set[str]:
+    # By listing: on a network file system that shows what other machines have made, while the
+    # absence of a single file may be remembered.
+    folder = part_path(build, "", 0).parent
+    return {path.name for path in folder.iterdir()} if folder.exists() else set()
 
 
 @contextmanager
@@ -193,7 +209,8 @@ def _survey(jobs: Sequence[Job], course: _Course) -> list[Job]:
     by_key = {job.source.key: job for job in jobs}
     if tasks:
         course.watcher.start("looking for tissue", len(tasks), "slides")
-        for outcome in run_tasks(tasks, course.workers, Limits(memory_bytes=_BASE_MEMORY)):
+        limits = Limits(memory_bytes=_BASE_MEMORY)
+        for outcome in course.run(tasks, course.workers, limits, None):
             key = outcome.task.key
             known[key] = outcome.value
             if outcome.failure is not None:
@@ -215,7 +232,7 @@ def _make_units(work: Work, course: _Course) -> None:
         course.watcher.advance(counts.get("tiles", 0), counts.get("bytes", 0))
 
     limits = Limits(memory_bytes=_memory(course.project.protocol))
-    for outcome in run_tasks(_unit_tasks(work, course), course.workers, limits, count):
+    for outcome in course.run(_unit_tasks(work, course), course.workers, limits, count):
         key = outcome.task.key.partition("#")[0]
         if outcome.failure is not None:
             _refuse_full_disk(course.project.build, outcome.failure)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curatome.errors import ProjectError
+from curatome.findings import Finding
 from curatome.project import create_project, open_project
 from curatome.protocol import template
 from curatome.workflows.add import add_slides
@@ -25,11 +26,13 @@ class DemoResult:
         project: its folder.
         report: the HTML report.
         build: what the build did.
+        findings: all that stand, worst first.
     """
 
     project: Path
     report: Path
     build: BuildResult
+    findings: tuple[Finding, ...]
 
 
 def run_demo(folder: Path, workers: int = 1, watcher: Watcher | None = None) -> DemoResult:
@@ -66,4 +69,4 @@ def run_demo(folder: Path, workers: int = 1, watcher: Watcher | None = None) -> 
     tables = (cohort / "slides.csv", cohort / "cases.csv")
     add_slides(project, [cohort / "slides"], *tables, workers=workers, watcher=watcher)
     result = build_project(project, workers, watcher)
-    return DemoResult(root, make_report(project), result)
+    return DemoResult(root, make_report(project), result, tuple(project.store.findings()))

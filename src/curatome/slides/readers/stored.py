@@ -16,6 +16,7 @@ from curatome.slides.readers.errors import DECODE_ERRORS
 from curatome.slides.readers.levels import span
 
 _CACHE_BYTES = 64 << 20
+_NEVER_SCANNED = 255  # white, for tiles that a file leaves out
 
 
 class StoredLevel(Protocol):
@@ -124,34 +125,37 @@ class StoredTileReader:
         """(H, W, 3) uint8 of a box (left, top, right, bottom) in reduced pixels of the level."""
         stored = self.stored[level]
         left, top, right, bottom = box
-        # What a file leaves out was never scanned: white.
-        canvas = np.full((bottom - top, right - left, 3), 255, np.uint8)
+        canvas = np.empty((bottom - top, right - left, 3), np.uint8)
         if canvas.size == 0:
             return canvas
-        width, height = stored.tile_width / shrink, stored.tile_height / shrink
-        for row in range(int(top // height), -int(-bottom // height)):
-            for column in range(int(left // width), -int(-right // width)):
-                tile = self._tile((level, shrink, column, row))
-                if tile is not None:
-                    _place(canvas, tile, (round(column * width) - left, round(row * height) - top))
+        width, height = int(stored.tile_width / shrink), int(stored.tile_height / shrink)
+        for row in range(top // height, -(-bottom // height)):
+            y = row * height - top
+            for column in range(left // width, -(-right // width)):
+                x = column * width - left
+                within = canvas[max(y, 0) : y + height, max(x, 0) : x + width]
+                # Only what the box cuts will be asked for again. To keep more would cost time:
+                # memory that was just used is faster than memory that was not.
+                cut = x < 0 or y < 0 or x + width > right - left or y + height > bottom - top
+                tile = self._tile((level, shrink, column, row), cut)
+                if tile is None:
+                    within[:] = _NEVER_SCANNED
+                else:
+                    piece = tile[max(-y, 0) :, max(-x, 0) :]
+                    within[:] = piece[: within.shape[0], : within.shape[1]]
         return canvas
 
-    def _tile(self, key: tuple[int, float, int, int]) -> Pixels | None:
+    def _tile(self, key: tuple[int, float, int, int], keep: bool) -> Pixels | None:
         if key in self._cache:
             self._cache.move_to_end(key)
             return self._cache[key]
         level, shrink, column, row = key
         tile = self.stored[level].decode(column, row, shrink)
+        if not keep:
+            return tile
         self._cache[key] = tile
         self._cached += 0 if tile is None else tile.nbytes
         while self._cached > _CACHE_BYTES and len(self._cache) > 1:
             _, dropped = self._cache.popitem(last=False)
             self._cached -= 0 if dropped is None else dropped.nbytes
         return tile
-
-
-def _place(canvas: Pixels, tile: Pixels, at: tuple[int, int]) -> None:
-    """Copy the part of a tile that falls on the canvas; `at` is its left and top there."""
-    x, y = max(at[0], 0), max(at[1], 0)
-    piece = tile[y - at[1] : canvas.shape[0] - at[1], x - at[0] : canvas.shape[1] - at[0]]
-    canvas[y : y + piece.shape[0], x : x + piece.shape[1]] = piece

@@ -16,6 +16,7 @@ from curatome.slides.readers.levels import over_white
 _JPEG = 7
 _JPEG_2000 = (33005, 34712)  # of RGB; Aperio's 33003 holds YCbCr and is left to tifffile
 _PHOTOMETRIC_RGB = 2
+_SOI = b"\xff\xd8"
 _ADOBE = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00"  # and one byte: 0 for RGB, 1 for YCbCr
 
 
@@ -37,6 +38,11 @@ class TiffLevel:
         whole = page.planarconfig == 1 and page.samplesperpixel == 3 and page.bitspersample == 8
         self._is_jpeg = whole and page.compression == _JPEG
         self._is_jpeg2000 = whole and page.compression in _JPEG_2000
+        # What a tile's stream lacks to be a JPEG file: the tables that all tiles share, and
+        # whether the colors are RGB or YCbCr, which only the TIFF's tags say.
+        rgb = page.photometric == _PHOTOMETRIC_RGB
+        tables = (page.jpegtables or b"")[2:-2]
+        self._jpeg_start = b"".join((_SOI, _ADOBE, b"\0" if rgb else b"\1", tables))
         self.shrinks = self._find_shrinks()
         # At half size libjpeg's transform gives block means but for rounding; at a quarter and an
         # eighth it keeps more detail than a mean, as JPEG 2000 does at any size.
@@ -84,11 +90,7 @@ class TiffLevel:
         return data
 
     def _complete(self, data: bytes) -> bytes:
-        # The tables that tiles share are put in, and whether the colors are RGB or YCbCr, which
-        # only the TIFF's tags say.
-        tables = self.page.jpegtables or b""
-        rgb = self.page.photometric == _PHOTOMETRIC_RGB
-        return b"".join((data[:2], _ADOBE, b"\0" if rgb else b"\1", tables[2:-2], data[2:]))
+        return b"".join((self._jpeg_start, memoryview(data)[2:]))
 
     def _decode_jpeg(self, data: bytes, shrink: float) -> Pixels:
         if shrink == 1:

@@ -1,0 +1,140 @@
+"""`curatome build`, `report` and `status` on the way from nothing to a dataset."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from tests.workflows.made import slide, tree
+
+
+def next_steps(run):
+    return [step["command"] for step in run("status", "--json").json["next"]]
+
+
+def test_status_at_every_stage(run, here, sound, unscaled):
+    assert next_steps(run) == ["curatome add PATH…"]
+    assert run("status").code == 0
+    run("add", "slides")
+    status = run("status", "--json")
+    assert status.code == 1
+    assert status.json["slides"] == {"ready": 1, "held": 1}
+    assert next_steps(run) == [
+        "curatome slides set-mpp unscaled.png MPP",
+        "curatome add --slides slides.csv",
+        "curatome build",
+    ]
+    run("slides", "set-mpp", "unscaled", 0.5)
+    (here / "slides.csv").write_text("slide,case\nsound,C1\nunscaled,C1\n")
+    run("add", "--slides", "slides.csv")
+    assert next_steps(run) == ["curatome build"]
+    assert run("build").code == 0
+    assert next_steps(run) == ["curatome report"]
+    report = run("report", "--json").json["report"]
+    assert (
+        Path(report).read_text().startswith("<!doctype html>")
+        or "<html" in Path(report).read_text()
+    )
+    (opened,) = next_steps(run)
+    assert opened.split()[1] == report
+    slide(here / "slides" / "late.svs", 5, (960, 800))
+    run("add", "slides")
+    status = run("status", "--json").json
+    assert (status["built"], status["unbuilt"], status["cases"], status["uncased"]) == (2, 1, 1, 1)
+    assert next_steps(run) == ["curatome build"]
+
+
+def test_status_in_words(run, here, sound):
+    text = run("status").out
+    assert "slides    none yet\ncases     none\ntiles     none yet\nfindings  none\n" in text
+    run("add", "slides")
+    run("build")
+    text = run("status").out
+    tiles = pq.read_metadata(here / "build" / "tiles.parquet").num_rows
+    assert "slides    1 (1 ready)\n" in text
+    assert "cases     none; 1 slide belongs to no case\n" in text
+    assert f"tiles     {tiles} of 1 slide\n" in text
+
+
+def test_status_is_short_where_much_is_wrong(run, here):
+    for number in range(12):
+        (here / "slides" / f"broken{number:02d}.svs").write_bytes(bytes([number]) * 100)
+    run("add", "slides")
+    short = run("status").out
+    assert "findings  12 errors" in short
+    assert short.count("ACQ001 ") == 2
+    assert "… and 10 more of ACQ001" in short
+    assert "curatome status --all" in short
+    assert run("status", "--all").out.count("ACQ001 ") == 12
+
+
+def test_build_says_what_it_made(run, here, sound):
+    run("add", "slides")
+    dry = run("build", "--dry-run", "--json")
+    assert dry.code == 0
+    assert not (here / "build" / "tiles.parquet").exists()
+    result = run("build", "--json")
+    assert (result.code, result.err) == (0, "")
+    rows = pq.read_table(here / "build" / "tiles.parquet").to_pylist()
+    assert result.json["made"] == dry.json["estimate"]["tiles"] == len(rows) > 0
+    assert result.json["bytes"] == sum(row["length"] for row in rows)
+    for name, tiles in result.json["tiles"].items():
+        assert tiles == sum(row["scale"] == name for row in rows)
+    again = run("build")
+    assert again.code == 0
+    assert "Nothing to build" in again.out
+    assert "Made" not in again.out
+
+
+def test_build_in_words(run, here, sound, unscaled):
+    run("add", "slides")
+    result = run("build")
+    assert result.code == 1
+    total = pq.read_metadata(here / "build" / "tiles.parquet").num_rows
+    assert f"To build: {total} tiles of 1 slide " in result.out
+    assert f"Made {total} tiles (" in result.out
+    assert "Left out: 1 held. `curatome status` says why." in result.out
+    assert result.err.startswith("looking for tissue: 1 slide")
+    assert f"making tiles: {total} of {total} tiles" in result.err
+
+
+def test_nothing_to_build_and_nothing_to_report(run, here):
+    result = run("build")
+    assert (result.code, result.out) == (2, "")
+    assert "no slide is ready" in result.err
+    result = run("report")
+    assert (result.code, result.out) == (2, "")
+    assert "curatome build" in result.err
+
+
+def test_stopped_by_hand_it_says_so_and_goes_on_later(run, here, tmp_path_factory):
+    for seed in range(1, 5):
+        slide(here / "slides" / f"s{seed}.svs", seed)
+    run("add", "slides")
+    command = [sys.executable, "-m", "curatome.cli.main", "build", "--workers", "1"]
+    child = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    lines = []
+    for line in child.stderr:
+        lines.append(line)
+        if line.startswith("making tiles"):
+            break
+    os.killpg(child.pid, signal.SIGINT)  # as a terminal does
+    _, rest = child.communicate(timeout=60)
+    assert lines[-1].startswith("making tiles")
+    assert child.returncode == 130
+    assert rest == "Stopped. What is done is kept; the same command goes on from here.\n"
+    assert not (here / "build" / "tiles.parquet").exists()
+    assert next_steps(run)[-1] == "curatome build"
+    assert run("build").code == 0
+    whole = tmp_path_factory.mktemp("whole")
+    (whole / "curatome.toml").write_bytes((here / "curatome.toml").read_bytes())
+    assert run("add", here / "slides", "--project", whole).code == 0
+    assert run("build", "--project", whole).code == 0
+    for folder in ("shards", "parts", "slides"):  # the other files hold the slides' paths
+        assert tree(here / "build" / folder) == tree(whole / "build" / folder)
+        assert tree(here / "build" / folder)
