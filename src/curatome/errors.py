@@ -4,6 +4,7 @@
     ├── ProtocolError          curatome.toml says something that cannot be
     ├── ProjectError           the project folder is missing, locked or of another version
     ├── TableError             a table misses a column, or holds a value it may not
+    ├── SourceError            a dataset of images is not laid out as it is said to be
     ├── SlideError             something is wrong with one slide
     │   ├── UnreadableSlide    its file cannot be decoded
     │   └── UnsupportedSlide   it is sound, but not a bright-field RGB image
@@ -30,6 +31,10 @@ class ProjectError(CuratomeError):
 
 class TableError(CuratomeError):
     """A table does not have the columns, types or values it must have."""
+
+
+class SourceError(CuratomeError):
+    """A copy of a dataset of images, or what describes it, cannot be used."""
 
 
 class SlideError(CuratomeError):

@@ -122,6 +122,7 @@ TILES = TableSpec(
         Column("offset", pa.int64(), "first byte of the image in the shard", "bytes", True),
         Column("length", pa.int64(), "length of the image", "bytes", True),
         Column("hash", _TEXT, "BLAKE2b-128 of the encoded image", nullable=True),
+        Column("native", pa.bool_(), "the scanner's own bytes, copied without decoding"),
     ),
 )
 

@@ -22,7 +22,7 @@ LONG = 60
 def local():
     """Two worker processes of one thread, restarted when they die."""
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
     ) as cluster:
         yield cluster
 
@@ -202,7 +202,7 @@ def test_a_lost_scheduler_is_an_error_in_words(tmp_path):
     mark = tmp_path / "begun"
     tasks = [Task("wait", FAULTS + "mark_and_wait", (str(mark), 600))]
     local = distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=1, threads_per_worker=1, processes=True, dashboard_address=":0"
     )
     client = distributed.Client(local.scheduler_address, set_as_default=False, timeout=3)
 

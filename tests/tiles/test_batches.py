@@ -3,68 +3,25 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
-from curatome.errors import BuildError, TableError
-from curatome.hashes import bytes_hash
+from curatome.errors import BuildError
 from curatome.protocol import BuildSettings
-from curatome.tables import TILES
 from curatome.tiles.batches import BatchReader, Loading, Share, TileReader
 from curatome.tiles.encode import decode, encode
 from curatome.tiles.handles import ShardFiles
-from curatome.tiles.index import TileIndex, TileTable
+from curatome.tiles.index import TileIndex
 from curatome.tiles.read import TileSource
-from curatome.tiles.shards import ShardWriter
-from curatome.tiles.shuffle import shuffled
-
-SIDE, SLIDES, EACH = 16, 5, 21
-COUNT = SLIDES * EACH
-OTHER = {"S": SIDE, "T": 8}
-
-
-def image(number, side=SIDE):
-    pixels = np.full((side, side, 3), 128, np.uint8)
-    pixels[:] = (number % 251, number // 251, 77)
-    return pixels
-
-
-def row(number, slide, scale, **place):
-    side = OTHER[scale]
-    zeros = dict.fromkeys(["x", "y", "enlargement", "tissue_fraction", "inside_fraction"], 0.0)
-    sizes = dict.fromkeys(["width", "height", "side_um", "mpp_x", "mpp_y"], float(side))
-    return {
-        "tile_id": f"{slide}_{scale}_{number * side}_0", "slide": slide, "case": f"C{slide[0]}",
-        "scale": scale, "side_px": side, "level": 0, **zeros, **sizes, **place,
-    }  # fmt: skip
+from tests.tiles.small_build import COUNT, image, write_build
 
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory):
-    """105 tiles of scale S, each of one color, and 105 of T, in row groups of 17."""
-    folder = tmp_path_factory.mktemp("build")
-    rows, number = [], 0
-    for s in range(SLIDES):
-        slide = f"{s:x}" * 16
-        for scale in OTHER:
-            name = f"shards/{scale}/{slide}.tar"
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            with (folder / name).open("wb") as stream:
-                shard = ShardWriter(stream)
-                for i in range(EACH):
-                    at = number if scale == "S" else 0
-                    codec = "png" if i % 3 else "jpeg"
-                    data = encode(image(at, OTHER[scale]), BuildSettings(codec=codec))
-                    offset = shard.add(f"{i}", data)
-                    place = {"shard": name, "offset": offset, "length": len(data)}
-                    rows.append(row(i, slide, scale, hash=bytes_hash(data), **place))
-                    number += scale == "S"
-                shard.finish()
-    pq.write_table(TILES.from_rows(rows), folder / "tiles.parquet", row_group_size=17)
-    return folder / "tiles.parquet"
+    return write_build(tmp_path_factory.mktemp("build"))
 
 
 @pytest.fixture(scope="module")
@@ -77,101 +34,16 @@ def order(reader):
     return [batch.positions.tolist() for batch in reader]
 
 
-# Finding tiles
-
-
-def test_every_tile_is_found_by_its_id_and_in_the_order_asked_for(manifest):
-    table = TileTable(manifest)
-    ids = pq.read_table(manifest)["tile_id"].to_pylist()
-    assert len(table) == len(ids) == 2 * COUNT
-    asked = np.random.default_rng(1).permutation(len(ids))
-    assert table.find([ids[i] for i in asked]).tolist() == asked.tolist()
-    assert table.find([ids[3], ids[3], ids[0]]).tolist() == [3, 3, 0]
-    assert table.take(asked, ["tile_id"])["tile_id"].to_pylist() == [ids[i] for i in asked]
-    assert table.take(asked[:0]).num_rows == 0
-
-
-def test_ids_are_found_in_a_manifest_without_statistics(manifest, tmp_path):
-    whole = pq.read_table(manifest)
-    path = tmp_path / "tiles.parquet"
-    pq.write_table(whole, path, row_group_size=50, write_statistics=False)
-    ids = whole["tile_id"].to_pylist()
-    assert TileTable(path).find([ids[120], ids[7]]).tolist() == [120, 7]
-
-
-def test_only_row_groups_that_may_hold_the_id_are_read(manifest):
-    table = TileTable(manifest)
-    table.find(["3" * 16 + "_S_0_0"])
-    assert 1 <= len(table._ids) <= 2
-
-
-def test_what_is_not_there_is_named(manifest, index, tmp_path):
-    with pytest.raises(TableError, match="has no tile nobody_S_0_0 .1 of 2 ids"):
-        index.find(["nobody_S_0_0", "0" * 16 + "_S_0_0"])
-    with pytest.raises(TableError, match="0_T_0_0 is not among the chosen"):
-        index.find(["0" * 16 + "_T_0_0"])
-    with pytest.raises(BuildError, match="no tiles of scale X"):
-        TileIndex(manifest, "X")
-    with pytest.raises(BuildError, match="Run `curatome build`"):
-        TileIndex(tmp_path / "tiles.parquet")
-    with pytest.raises(IndexError, match="0 to 209"):
-        TileTable(manifest).take(np.array([210]))
-
-
-def test_sizes_are_not_mixed_and_rows_choose(manifest, index):
-    with pytest.raises(TableError, match=r"\[8, 16\] px"):
-        TileIndex(manifest)
-    some = TileIndex(manifest, rows=index.rows[[40, 3, 7]])
-    assert some.rows.tolist() == index.rows[[3, 7, 40]].tolist()
-    assert some.tile_id(2) == index.tile_id(40)
-    pixels = TileReader(some).read(np.arange(3))
-    assert np.array_equal(pixels, TileReader(index).read(np.array([3, 7, 40])))
-
-
-def test_columns_follow_the_chosen_tiles(index):
-    assert index.column("case").to_pylist() == [f"C{i // EACH}" for i in range(COUNT)]
-    hashes = index.take(np.arange(COUNT), ["hash"])["hash"].to_pylist()
-    assert [h.tobytes().hex() for h in index.hashes()] == hashes
-
-
-def test_a_build_of_coordinates_says_so(manifest, tmp_path):
-    rows = [row(0, "a" * 16, "S")]
-    pq.write_table(TILES.from_rows(rows), tmp_path / "tiles.parquet")
-    with pytest.raises(BuildError, match="coordinates only"):
-        TileIndex(tmp_path / "tiles.parquet")
+def flat(batches):
+    return list(chain.from_iterable(batches))
 
 
 # Order
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 7, 64, 65, 1000, 4097])
-def test_a_shuffle_holds_every_item_once(count):
-    items = shuffled(np.arange(count), count, seed=5, epoch=0)
-    assert sorted(items.tolist()) == list(range(count))
-
-
-def test_shuffles_are_even():
-    # Where item 0 of 12 lands, over 6,000 seeds: chi-square of 11 degrees, 0.1 % point 31.3.
-    count, seeds = 12, 6000
-    landed = [shuffled(np.array([0]), count, seed, 0)[0] for seed in range(seeds)]
-    times = np.bincount(landed, minlength=count)
-    assert ((times - seeds / count) ** 2 / (seeds / count)).sum() < 31.3
-    # Neighbours: as far apart as independent ones, whose mean distance is a third of the range.
-    items = shuffled(np.arange(100_000), 100_000, 1, 0)
-    assert np.abs(np.diff(items)).mean() / 100_000 == pytest.approx(1 / 3, abs=0.005)
-    assert abs(np.corrcoef(items, np.arange(100_000))[0, 1]) < 0.02
-
-
-def test_a_large_order_needs_no_memory_of_its_size():
-    places = np.arange(148_000_000, 148_000_256)
-    items = shuffled(places, 148_962_586, 3, 9)
-    assert len(set(items.tolist())) == 256
-    assert 0 <= items.min() <= items.max() < 148_962_586
-
-
 def test_in_order_without_a_seed(index):
     batches = order(BatchReader(index, 10))
-    assert sum(batches, []) == list(range(COUNT))
+    assert flat(batches) == list(range(COUNT))
     assert [len(b) for b in batches] == [10] * 10 + [5]
 
 
@@ -181,7 +53,7 @@ def test_epochs_differ_and_repeat_with_the_seed(index):
     assert first != second
     assert [order(again), order(again)] == [first, second]
     assert order(BatchReader(index, 8, seed=4)) != first
-    assert sorted(sum(second, [])) == list(range(COUNT))
+    assert sorted(flat(second)) == list(range(COUNT))
 
 
 @pytest.mark.parametrize("seed", [None, 7])
@@ -193,7 +65,7 @@ def test_every_tile_once_over_ranks_and_workers(index, seed, ranks, workers):
             share = Share(rank, ranks, worker, workers)
             reader = BatchReader(index, 4, seed=seed, share=share)
             batches = order(reader)
-            given += sum(batches, [])
+            given += flat(batches)
             reader.start(0)
             assert len(batches) == len(reader)
     assert sorted(given) == list(range(COUNT))
@@ -212,13 +84,13 @@ def test_without_the_last_batch_all_ranks_have_as_many(index):
     batches = [order(reader) for reader in readers]
     assert [len(b) for b in batches] == [3] * 4  # 105 // 4 = 26 tiles, three batches of 8
     assert {len(b) for rank in batches for b in rank} == {8}
-    assert len(set(sum(sum(batches, []), []))) == 96
+    assert len(set(flat(flat(batches)))) == 96
 
 
 def test_shares_that_cannot_be_are_refused(index):
     with pytest.raises(ValueError, match="below their counts"):
         Share(rank=2, ranks=2)
-    with pytest.raises(ValueError, match="batch_size must be positive. Got 0"):
+    with pytest.raises(ValueError, match="batch_size must be positive"):
         BatchReader(index, 0)
 
 

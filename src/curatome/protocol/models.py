@@ -130,6 +130,9 @@ class BuildSettings(Settings):
         chroma: JPEG chroma subsampling.
         icc: keep the scanner's colors, or convert them to sRGB by the slide's ICC profile.
         edge: drop tiles that reach beyond the slide, or pad them.
+        pass_through: copy the slide's own compressed tiles where a scale coincides with one of
+            its levels and grids. Exact and fast, but their quality is the scanner's: where some
+            slides coincide and others do not, quality tells a model which scanner it looks at.
         mpp_tolerance: pixels within this fraction of a scale's MPP are taken as they are.
         max_enlargement: a scale that a slide must be enlarged for by more is not built of it.
     """
@@ -140,6 +143,7 @@ class BuildSettings(Settings):
     chroma: Literal["4:2:0", "4:2:2", "4:4:4"] = "4:2:0"
     icc: Literal["keep", "srgb"] = "keep"
     edge: Literal["drop", "pad"] = "drop"
+    pass_through: Flag = False
     mpp_tolerance: Number = pydantic.Field(default=0.0, ge=0, le=0.2)
     max_enlargement: Number = pydantic.Field(default=1.05, ge=1)
 

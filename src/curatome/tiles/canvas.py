@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -22,17 +23,38 @@ Boxes = npt.NDArray[np.int64]
 """(N, 4): left, top, right, bottom in canvas pixels."""
 
 
+@dataclass(frozen=True)
+class Rendered:
+    """A canvas that is finished down to a row.
+
+    Attributes:
+        canvas: (H, W, 3) uint8.
+        left: canvas coordinate of its left edge.
+        top: canvas coordinate of its top edge.
+        done: rows above this canvas coordinate are finished.
+    """
+
+    canvas: Pixels
+    left: int
+    top: int
+    done: int
+
+
 class Canvas:
     """Memory for canvases that are rendered one after the other.
 
     Fresh memory costs about as much as a copy of it, so a canvas is valid until the next one.
+
+    Args:
+        convert: brings colors to another space, if given.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, convert: Callable[[Pixels], Pixels] | None = None) -> None:
+        self._convert = convert
         self._memory = np.empty(0, np.uint8)
 
-    def render(self, slide: SlideReader, plane: Plane, boxes: Boxes) -> tuple[Pixels, int, int]:
-        """The canvas under a set of boxes.
+    def render(self, slide: SlideReader, plane: Plane, boxes: Boxes) -> Iterator[Rendered]:
+        """The canvas under a set of boxes, strip by strip from the top.
 
         Only what the boxes need is read; what lies between them has any content.
 
@@ -41,9 +63,9 @@ class Canvas:
             plane: the canvas.
             boxes: what is needed.
 
-        Returns:
-            The smallest canvas that holds all boxes, (H, W, 3) uint8, and the canvas coordinates
-            of its left and top edge.
+        Yields:
+            The smallest canvas that holds all boxes, each time with more finished rows. Tiles
+            are best taken as soon as they are finished, while the processor still holds them.
 
         Raises:
             UnreadableSlide: pixels cannot be decoded.
@@ -51,19 +73,42 @@ class Canvas:
         left, top = boxes[:, :2].min(axis=0).tolist()
         right, bottom = boxes[:, 2:].max(axis=0).tolist()
         canvas = self._shaped(bottom - top, right - left)
-        canvas[plane.height - top if bottom > plane.height else len(canvas) :] = PAD_VALUE
         if right > plane.width:
             canvas[:, plane.width - left :] = PAD_VALUE
-        for x0, y0, x1, y1 in _pieces(plane, boxes, _reduction(slide, plane)):
-            out = canvas[y0 - top : y1 - top, x0 - left : x1 - left]
-            _render_piece(slide, plane, (x0, y0), out)
-        return canvas, left, top
+        lowest = min(bottom, plane.height)
+        for y0, y1, pieces in _strips(plane, boxes, _reduction(slide, plane)):
+            for x0, x1 in pieces:
+                out = canvas[y0 - top : y1 - top, x0 - left : x1 - left]
+                _render_piece(slide, plane, (x0, y0), out)
+                if self._convert is not None:
+                    out[:] = self._convert(out)
+            if y1 < lowest:
+                yield Rendered(canvas, left, top, y1)
+        canvas[lowest - top :] = PAD_VALUE
+        yield Rendered(canvas, left, top, bottom)
 
     def _shaped(self, height: int, width: int) -> Pixels:
         size = height * width * 3
         if self._memory.size < size:
             self._memory = np.empty(size, np.uint8)
         return self._memory[:size].reshape(height, width, 3)
+
+
+def render_tile(slide: SlideReader, plane: Plane, corner: tuple[int, int], side: int) -> Pixels:
+    """One tile, (side, side, 3) uint8.
+
+    Args:
+        slide: the open slide.
+        plane: the canvas.
+        corner: left and top of the tile in canvas pixels.
+        side: its edge in canvas pixels.
+
+    Raises:
+        UnreadableSlide: pixels cannot be decoded.
+    """
+    x, y = corner
+    *_, last = Canvas().render(slide, plane, np.array([[x, y, x + side, y + side]], np.int64))
+    return last.canvas
 
 
 def _reduction(slide: SlideReader, plane: Plane) -> float:
@@ -90,18 +135,24 @@ def _render_piece(slide: SlideReader, plane: Plane, corner: tuple[int, int], out
     resample(region, x, y, (plane.step_x, plane.step_y), out)
 
 
-def _pieces(plane: Plane, boxes: Boxes, reduction: float) -> Iterator[tuple[int, int, int, int]]:
-    """Rectangles that cover the boxes as far as they lie on the slide, each small enough."""
+def _strips(
+    plane: Plane, boxes: Boxes, reduction: float
+) -> Iterator[tuple[int, int, list[tuple[int, int]]]]:
+    """Strips from top to bottom, each with the stretches of it that the boxes need.
+
+    Strips and stretches lie on the slide and are small enough to be read at once.
+    """
     rows = max(8, min(_STRIP_PX, int(2 * _STRIP_PX / reduction)))
     columns = max(8, int(_READ_PIXELS / (rows * reduction**2)))
     bottom = min(int(boxes[:, 3].max()), plane.height)
     for y0 in range(int(boxes[:, 1].min()), bottom, rows):
         y1 = min(y0 + rows, bottom)
         crossing = boxes[(boxes[:, 1] < y1) & (boxes[:, 3] > y0)]
+        pieces = []
         for start, end in _runs(crossing[:, 0], crossing[:, 2]):
             stop = min(end, plane.width)
-            for x0 in range(start, stop, columns):
-                yield x0, y0, min(x0 + columns, stop), y1
+            pieces += [(x0, min(x0 + columns, stop)) for x0 in range(start, stop, columns)]
+        yield y0, y1, pieces
 
 
 def _runs(starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> list[tuple[int, int]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +15,14 @@ from curatome.durable import new_file
 from curatome.errors import BuildError
 from curatome.hashes import bytes_hash
 from curatome.jobs import progress, stage
-from curatome.protocol import BuildSettings
 from curatome.slides.readers import open_slide
 from curatome.slides.readers.base import Pixels, SlideReader
-from curatome.tables import TILES
 from curatome.tiles.canvas import Boxes, Canvas
 from curatome.tiles.encode import EXTENSION, ToSrgb, encode
 from curatome.tiles.grid import Indices, ScaleTiles
+from curatome.tiles.native import copied_tiles, native_level
 from curatome.tiles.record import SlideRecord, load_mask, load_record, plan_of
+from curatome.tiles.rows import Stored, nothing_stored, tile_id, tile_rows
 from curatome.tiles.shards import ShardWriter
 
 Plan = Mapping[str, ScaleTiles]
@@ -38,11 +38,6 @@ def part_path(build: Path, key: str, unit: int) -> Path:
 def shard_name(scale: str, key: str, unit: int) -> str:
     """A shard's path relative to the build folder. It never mixes slides or scales."""
     return f"shards/{scale}/{key}-{unit:05d}.tar"
-
-
-def tile_id(slide: str, scale: str, x: int, y: int) -> str:
-    """A tile's name: unique, since canvas coordinates are unique within a slide's scale."""
-    return f"{slide}_{scale}_{x}_{y}"
 
 
 def build_unit(build: Path, path: Path, key: str, unit: int) -> dict[str, int]:
@@ -70,26 +65,24 @@ def build_unit(build: Path, path: Path, key: str, unit: int) -> dict[str, int]:
         for name, tiles in plan.items()
         if len(indices := np.flatnonzero(tiles.unit == unit))
     }
-    names = {name: shard_name(name, key, unit) for name in chosen}
-    members: dict[str, _Members] = {}
+    stored = {name: nothing_stored(len(indices)) for name, indices in chosen.items()}
     if record.build.output == "shards":
         stage("open")
         slide = open_slide(path)
         try:
-            members = _write_shards(slide, record, plan, chosen, _absolute(build, names))
+            stored = _write_shards(slide, record, plan, chosen, _shards(build, key, unit, chosen))
         finally:
             slide.close()
     stage("write manifest part")
     rows = [
-        _rows(record, plan, name, indices, _placed(names[name], members.get(name), len(indices)))
-        for name, indices in chosen.items()
+        tile_rows(record, plan, name, indices, stored[name]) for name, indices in chosen.items()
     ]
     with new_file(part_path(build, key, unit)) as stream:
         pq.write_table(pa.concat_tables(rows), stream, compression="zstd")
     return {
         "tiles": sum(len(indices) for indices in chosen.values()),
         "pixels": sum(plan[n].scale.side_px ** 2 * len(indices) for n, indices in chosen.items()),
-        "bytes": sum(sum(member.length) for member in members.values()),
+        "bytes": sum(length or 0 for placed in stored.values() for length in placed.length),
     }
 
 
@@ -110,20 +103,19 @@ def cut_tiles(
     Raises:
         UnreadableSlide: pixels cannot be decoded.
     """
-    memory = Canvas()
+    memory = Canvas(convert)
     for block in _blocks(plan, chosen):
-        stage("read pixels")
+        stage("cut tiles")
         plane = plan[next(iter(block))].plane
         boxes = np.concatenate([_boxes(plan[name], indices) for name, indices in block.items()])
-        canvas, left, top = memory.render(slide, plane, boxes)
-        if convert is not None:
-            canvas = convert(canvas)
-        stage("encode tiles")
-        for name, indices in block.items():
-            tiles, side = plan[name], plan[name].scale.side_px
-            for index in indices.tolist():
-                x, y = tiles.x[index] - left, tiles.y[index] - top
-                yield name, index, canvas[y : y + side, x : x + side]
+        waiting = {name: deque(indices.tolist()) for name, indices in block.items()}
+        for rendered in memory.render(slide, plane, boxes):
+            for name, queue in waiting.items():
+                tiles, side = plan[name], plan[name].scale.side_px
+                while queue and tiles.y[queue[0]] + side <= rendered.done:
+                    index = queue.popleft()
+                    x, y = tiles.x[index] - rendered.left, tiles.y[index] - rendered.top
+                    yield name, index, rendered.canvas[y : y + side, x : x + side]
 
 
 def _blocks(plan: Plan, chosen: Chosen) -> Iterator[dict[str, Indices]]:
@@ -142,98 +134,58 @@ def _boxes(tiles: ScaleTiles, indices: Indices) -> Boxes:
     return np.stack([x, y, x + side, y + side], axis=1)
 
 
-@dataclass
-class _Members:
-    """Where the tiles of one shard lie, in the order in which they were written."""
+def _encoded_tiles(
+    slide: SlideReader, record: SlideRecord, plan: Plan, chosen: Chosen
+) -> Iterator[tuple[str, int, bytes, bool]]:
+    """Scale, position, bytes, and whether these are the scanner's own, of all chosen tiles."""
+    left = {name: set(indices.tolist()) for name, indices in chosen.items()}
+    for name, indices in chosen.items():
+        level = native_level(slide, plan[name], record.build)
+        if level is not None:
+            for index, data in copied_tiles(level, plan[name], indices):
+                left[name].discard(index)
+                yield name, index, data, True
+    profile = slide.facts.icc_profile if record.icc == "srgb" else None
+    convert = ToSrgb(profile) if profile is not None else None
+    rest = {name: np.array(sorted(indices), np.int64) for name, indices in left.items() if indices}
+    for name, index, pixels in cut_tiles(slide, plan, rest, convert):
+        yield name, index, encode(pixels, record.build), False
 
-    offset: list[int] = field(default_factory=list)
-    length: list[int] = field(default_factory=list)
-    hash: list[str] = field(default_factory=list)
 
-
-def _absolute(build: Path, names: Mapping[str, str]) -> dict[str, Path]:
-    return {scale: build / name for scale, name in names.items()}
+def _shards(build: Path, key: str, unit: int, chosen: Chosen) -> dict[str, tuple[Path, str]]:
+    names = {scale: shard_name(scale, key, unit) for scale in chosen}
+    return {scale: (build / name, name) for scale, name in names.items()}
 
 
 def _write_shards(
-    slide: SlideReader, record: SlideRecord, plan: Plan, chosen: Chosen, paths: Mapping[str, Path]
-) -> dict[str, _Members]:
-    profile = slide.facts.icc_profile if record.icc == "srgb" else None
-    convert = ToSrgb(profile) if profile is not None else None
-    members = {name: _Members() for name in chosen}
+    slide: SlideReader,
+    record: SlideRecord,
+    plan: Plan,
+    chosen: Chosen,
+    shards: Mapping[str, tuple[Path, str]],
+) -> dict[str, Stored]:
+    placed: dict[str, dict[int, tuple[int, int, str, bool]]] = {name: {} for name in chosen}
+    extension = EXTENSION[record.build.codec]
     with ExitStack() as stack:
-        shards = {
-            name: ShardWriter(stack.enter_context(new_file(path))) for name, path in paths.items()
+        writers = {
+            scale: ShardWriter(stack.enter_context(new_file(path)))
+            for scale, (path, _) in shards.items()
         }
-        for name, index, pixels in cut_tiles(slide, plan, chosen, convert):
-            tiles = plan[name]
-            data = encode(pixels, record.build)
-            member = _member_name(record.slide, tiles, index, record.build)
-            members[name].offset.append(shards[name].add(member, data))
-            members[name].length.append(len(data))
-            members[name].hash.append(bytes_hash(data))
+        for scale, index, data, native in _encoded_tiles(slide, record, plan, chosen):
+            tiles = plan[scale]
+            name = tile_id(record.slide, scale, int(tiles.x[index]), int(tiles.y[index]))
+            offset = writers[scale].add(f"{name}.{extension}", data)
+            placed[scale][index] = (offset, len(data), bytes_hash(data), native)
             progress(tiles=1, bytes=len(data))
-        for shard in shards.values():
-            shard.finish()
+        for writer in writers.values():
+            writer.finish()
         stage("write shards")
-    return members
-
-
-def _member_name(slide: str, tiles: ScaleTiles, index: int, settings: BuildSettings) -> str:
-    name = tile_id(slide, tiles.scale.name, int(tiles.x[index]), int(tiles.y[index]))
-    return f"{name}.{EXTENSION[settings.codec]}"
-
-
-def _placed(shard: str, members: _Members | None, count: int) -> dict[str, list[object]]:
-    if members is None:
-        return {name: [None] * count for name in ("shard", "offset", "length", "hash")}
     return {
-        "shard": [shard] * count,
-        "offset": list(members.offset),
-        "length": list(members.length),
-        "hash": list(members.hash),
+        scale: _stored(shards[scale][1], [placed[scale][index] for index in indices.tolist()])
+        for scale, indices in chosen.items()
     }
 
 
-def _rows(
-    record: SlideRecord,
-    plan: Plan,
-    name: str,
-    indices: Indices,
-    placed: Mapping[str, list[object]],
-) -> pa.Table:
-    tiles = plan[name]
-    plane, scale, count = tiles.plane, tiles.scale, len(indices)
-    x, y = tiles.x[indices], tiles.y[indices]
-    outer = plan.get(scale.parent or "", tiles)
-    parent = [
-        None
-        if at < 0
-        else tile_id(record.slide, outer.scale.name, int(outer.x[at]), int(outer.y[at]))
-        for at in tiles.parent[indices].tolist()
-    ]
-    return TILES.from_columns(
-        {
-            "tile_id": [
-                tile_id(record.slide, name, *corner)
-                for corner in zip(x.tolist(), y.tolist(), strict=True)
-            ],
-            "slide": [record.slide] * count,
-            "case": [None] * count,
-            "scale": [name] * count,
-            "x": x * plane.step_x,
-            "y": y * plane.step_y,
-            "width": np.full(count, scale.side_px * plane.step_x),
-            "height": np.full(count, scale.side_px * plane.step_y),
-            "side_px": np.full(count, scale.side_px, np.int32),
-            "side_um": np.full(count, scale.side_px * plane.mpp_x),
-            "mpp_x": np.full(count, plane.mpp_x),
-            "mpp_y": np.full(count, plane.mpp_y),
-            "level": np.full(count, plane.level, np.int16),
-            "enlargement": np.full(count, plane.enlargement, np.float32),
-            "tissue_fraction": tiles.tissue[indices],
-            "inside_fraction": tiles.inside[indices],
-            "parent": parent,
-            **placed,
-        }
-    )
+def _stored(shard: str, placed: Sequence[tuple[int, int, str, bool]]) -> Stored:
+    offset, length, content, native = (list(column) for column in zip(*placed, strict=True))
+    return Stored(shard, offset, length, content, native)

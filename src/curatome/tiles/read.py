@@ -6,12 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from curatome.errors import BuildError
 from curatome.slides.readers import open_slide
 from curatome.slides.readers.base import Pixels, SlideReader
-from curatome.tiles.canvas import Canvas
+from curatome.tiles.canvas import render_tile
 from curatome.tiles.encode import ToSrgb, decode
 from curatome.tiles.plane import Plane
 from curatome.tiles.record import SlideRecord, choose_planes
@@ -68,9 +66,7 @@ class TileSource:
         plane = self._plane(row, record)
         step_x, step_y = plane.step_x, plane.step_y
         x, y = round(row["x"] / step_x), round(row["y"] / step_y)
-        pixels, _, _ = Canvas().render(
-            slide, plane, np.array([[x, y, x + side, y + side]], np.int64)
-        )
+        pixels = render_tile(slide, plane, (x, y), side)
         profile = slide.facts.icc_profile
         if record.icc == "srgb" and profile is not None:
             return ToSrgb(profile)(pixels)

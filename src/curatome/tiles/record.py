@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from importlib.metadata import version
 from pathlib import Path
@@ -148,6 +149,7 @@ def load_mask(build: Path, key: str, record: SlideRecord) -> TissueMask:
     return TissueMask(mask, *record.mask_step, record.mask_facts)
 
 
+@functools.cache
 def codec_versions() -> dict[str, str]:
     """Versions of the libraries that pixels pass through."""
     return {name: version(name) for name in _CODECS}

@@ -162,14 +162,13 @@ def _parts(build: Path) -> Set[str]:
 
 @contextmanager
 def _tidied(build: Path) -> Iterator[None]:
-    """A build folder without what interrupted writers have left, also after an exception."""
+    """A build folder without what interrupted writers have left, before, during or afterwards."""
     build.mkdir(exist_ok=True)
     remove_unfinished(build)
     try:
         yield
-    except BaseException:
+    finally:
         remove_unfinished(build)
-        raise
 
 
 def _jobs(course: _Course) -> list[Job]:

@@ -133,16 +133,14 @@ class StoredTileReader:
             y = row * height - top
             for column in range(left // width, -(-right // width)):
                 x = column * width - left
-                within = canvas[max(y, 0) : y + height, max(x, 0) : x + width]
                 # Only what the box cuts will be asked for again. To keep more would cost time:
                 # memory that was just used is faster than memory that was not.
                 cut = x < 0 or y < 0 or x + width > right - left or y + height > bottom - top
                 tile = self._tile((level, shrink, column, row), cut)
-                if tile is None:
-                    within[:] = _NEVER_SCANNED
+                if not cut and tile is not None:
+                    canvas[y : y + height, x : x + width] = tile
                 else:
-                    piece = tile[max(-y, 0) :, max(-x, 0) :]
-                    within[:] = piece[: within.shape[0], : within.shape[1]]
+                    _place(canvas, tile, (x, y, x + width, y + height))
         return canvas
 
     def _tile(self, key: tuple[int, float, int, int], keep: bool) -> Pixels | None:
@@ -159,3 +157,13 @@ class StoredTileReader:
             _, dropped = self._cache.popitem(last=False)
             self._cached -= 0 if dropped is None else dropped.nbytes
         return tile
+
+
+def _place(canvas: Pixels, tile: Pixels | None, box: tuple[int, int, int, int]) -> None:
+    """Copy the part of a tile that falls on the canvas, where it lies as `box`."""
+    x, y, right, bottom = box
+    within = canvas[max(y, 0) : bottom, max(x, 0) : right]
+    if tile is None:
+        within[:] = _NEVER_SCANNED
+    else:
+        within[:] = tile[max(-y, 0) :, max(-x, 0) :][: within.shape[0], : within.shape[1]]

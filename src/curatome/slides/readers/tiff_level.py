@@ -30,6 +30,7 @@ class TiffLevel:
     def __init__(self, page: Any) -> None:
         self.page = page
         self._descriptor = page.parent.filehandle.fileno()
+        self._offsets, self._lengths = page.dataoffsets, page.databytecounts
         tiled = page.is_tiled
         self.tile_width = page.tilewidth if tiled else page.imagewidth
         self.tile_height = page.tilelength if tiled else min(page.rowsperstrip, page.imagelength)
@@ -81,10 +82,10 @@ class TiffLevel:
         return None if data is None else self._complete(data)
 
     def _raw(self, index: int) -> bytes | None:
-        length = self.page.databytecounts[index]
+        length = self._lengths[index]
         if length == 0:
             return None
-        data = os.pread(self._descriptor, length, self.page.dataoffsets[index])
+        data = os.pread(self._descriptor, length, self._offsets[index])
         if len(data) < length:
             raise ValueError(f"the file ends within tile or strip {index}")
         return data
