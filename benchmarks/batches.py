@@ -56,7 +56,7 @@ mpp_tolerance = 0.02
 name = "B"
 mpp = 0.5
 side_px = 256
-stride_px = 20
+stride_px = 17
 min_tissue = 0.5
 """
 

@@ -177,7 +177,7 @@ def test_workers_must_see_the_folder(client, tmp_path):
     drawn = []
     tasks = (drawn.append(n) for n in range(3))
     elsewhere = Premises(Elsewhere(tmp_path))
-    with pytest.raises(ClusterError, match="does not see .* as this process does"):
+    with pytest.raises(ClusterError, match=r"does not see .* as this process does"):
         next(cluster_module.run_on_cluster(tasks, client, premises=elsewhere))
     assert drawn == []
     assert list(tmp_path.iterdir()) == []

@@ -105,6 +105,40 @@ def _user_tables(folder: Path, plans: Sequence[SlidePlan]) -> None:
     _write_csv(folder / "cases.csv", rows)
 
 
+def draw_slide(folder: Path, plan: SlidePlan) -> dict[str, pa.Table]:
+    """Write one slide of a cohort; its truth, by name of the table.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    scene = make_scene(plan)
+    path = folder / slide_file(plan)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_slide(path, scene, SCANNERS[plan.scanner], plan.mpp_in_file)
+    return truth_tables([scene], {plan.name: slide_file(plan)})
+
+
+def finish_cohort(
+    folder: Path, plans: Sequence[SlidePlan], truths: Sequence[dict[str, pa.Table]]
+) -> CohortTruth:
+    """Write the tables of a cohort whose slides are drawn.
+
+    Args:
+        folder: the cohort's folder.
+        plans: its slides.
+        truths: the truth of each slide, in the same order.
+
+    Raises:
+        OSError: something cannot be written.
+    """
+    _user_tables(folder, plans)
+    (folder / "truth").mkdir(exist_ok=True)
+    tables = {name: pa.concat_tables([truth[name] for truth in truths]) for name in truths[0]}
+    for name, table in tables.items():
+        pq.write_table(table, folder / "truth" / f"{name}.parquet")
+    return CohortTruth(folder, tuple(plans), **tables)
+
+
 def make_cohort(
     folder: Path,
     seed: int = 1,
@@ -126,17 +160,9 @@ def make_cohort(
         OSError: something cannot be written.
     """
     plans = plan_cohort(seed, slides, side_um)
-    (folder / "slides").mkdir(parents=True, exist_ok=True)
-    (folder / "truth").mkdir(exist_ok=True)
-    _user_tables(folder, plans)
-    scenes = []
+    truths = []
     for done, plan in enumerate(plans, start=1):
-        scene = make_scene(plan)
-        write_slide(folder / slide_file(plan), scene, SCANNERS[plan.scanner], plan.mpp_in_file)
-        scenes.append(scene)
+        truths.append(draw_slide(folder, plan))
         if on_slide is not None:
             on_slide(done, len(plans))
-    tables = truth_tables(scenes, {plan.name: slide_file(plan) for plan in plans})
-    for name, table in tables.items():
-        pq.write_table(table, folder / "truth" / f"{name}.parquet")
-    return CohortTruth(folder, tuple(plans), **tables)
+    return finish_cohort(folder, plans, truths)

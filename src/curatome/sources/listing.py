@@ -140,7 +140,7 @@ class ImageBytes:
     """
 
     def __init__(self, root: Path, column: str = "") -> None:
-        self._root, self._column = root, column
+        self.root, self._column = root, column
         self._path = ""
         self._group = -1
         self._first: list[int] = []
@@ -153,7 +153,7 @@ class ImageBytes:
             SourceError: a Parquet file has no such row, or no image there.
         """
         if entry.row is None:
-            return (self._root / entry.path).read_bytes()
+            return (self.root / entry.path).read_bytes()
         if entry.path != self._path:
             self._open(entry.path)
         group = next((g for g, first in enumerate(self._first[1:]) if entry.row < first), -1)
@@ -169,7 +169,7 @@ class ImageBytes:
         return data
 
     def _open(self, path: str) -> None:
-        self._file = pq.ParquetFile(self._root / path)
+        self._file = pq.ParquetFile(self.root / path)
         self._path, self._group = path, -1
         sizes = [
             self._file.metadata.row_group(g).num_rows for g in range(self._file.num_row_groups)

@@ -33,6 +33,13 @@ from curatome.tiles.record import (
 )
 from curatome.units import Mpp
 
+_OVERVIEW_PIXELS = 6_000_000
+"""Of the whole slide, at the most: finding tissue takes about 60 bytes for each of them.
+
+It is a 100,000 x 60,000 px slide at 0.25 µm/px seen at 8 µm/px. Larger ones are looked at from
+further away, so that memory does not grow with the slide.
+"""
+
 _THUMBNAIL_PX = 900
 _SAMPLE_PX = 512
 
@@ -65,7 +72,8 @@ def survey_slide(build: Path, source: SlideSource, protocol: Protocol) -> SlideR
     slide = open_slide(source.path)
     try:
         stage("find tissue")
-        overview, step_x, step_y = read_overview(slide, source.mpp, protocol.tissue.mpp)
+        wanted = _overview_mpp(slide, source.mpp, protocol.tissue.mpp)
+        overview, step_x, step_y = read_overview(slide, source.mpp, wanted)
         found, facts = find_tissue(overview, source.mpp.x * step_x, protocol.tissue)
         mask = TissueMask(found, step_x, step_y, facts)
         stage("plan tiles")
@@ -103,6 +111,12 @@ def survey_slide(build: Path, source: SlideSource, protocol: Protocol) -> SlideR
     )
     save_record(build, source.key, record)
     return record
+
+
+def _overview_mpp(slide: SlideReader, mpp: Mpp, wanted: float) -> float:
+    """The scale at which the whole slide is looked at, µm/px."""
+    area_um2 = slide.facts.width * mpp.x * slide.facts.height * mpp.y
+    return max(wanted, math.sqrt(area_um2 / _OVERVIEW_PIXELS))
 
 
 def _icc(slide: SlideReader, protocol: Protocol) -> Literal["none", "kept", "srgb"]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from curatome.errors import ProjectError
 from curatome.findings import Finding
+from curatome.jobs import Task, run_tasks
 from curatome.project import create_project, open_project
 from curatome.protocol import template
 from curatome.workflows.add import add_slides
@@ -15,6 +16,8 @@ from curatome.workflows.report import make_report
 from curatome.workflows.watch import Silent, Watcher
 
 SLIDES = 12
+_SEED = 1
+_SIDE_UM = 2500.0
 _MARK = "This folder was made by `curatome demo`."
 
 
@@ -56,11 +59,7 @@ def run_demo(folder: Path, workers: int = 1, watcher: Watcher | None = None) -> 
     if not (cohort / "truth" / "slides.parquet").exists():
         folder.mkdir(parents=True, exist_ok=True)
         mark.write_text(f"{_MARK}\nEverything in it is synthetic; remove it as you like.\n")
-        from curatome.phantom.cohort import make_cohort
-
-        watcher.start("drawing synthetic slides", SLIDES, "slides")
-        make_cohort(cohort, slides=SLIDES, on_slide=lambda _done, _total: watcher.advance(1))
-        watcher.finish()
+        _draw(cohort, workers, watcher)
     root = folder / "dataset"
     if (root / "curatome.toml").exists():
         project = open_project(root)
@@ -70,3 +69,19 @@ def run_demo(folder: Path, workers: int = 1, watcher: Watcher | None = None) -> 
     add_slides(project, [cohort / "slides"], *tables, workers=workers, watcher=watcher)
     result = build_project(project, workers, watcher)
     return DemoResult(root, make_report(project), result, tuple(project.store.findings()))
+
+
+def _draw(cohort: Path, workers: int, watcher: Watcher) -> None:
+    from curatome.phantom.cohort import finish_cohort, plan_cohort
+
+    plans = plan_cohort(_SEED, SLIDES, _SIDE_UM)
+    tasks = [Task(p.name, "curatome.phantom.cohort:draw_slide", (cohort, p)) for p in plans]
+    watcher.start("drawing synthetic slides", len(tasks), "slides")
+    truths = {}
+    for outcome in run_tasks(tasks, workers):
+        if outcome.failure is not None:
+            raise ProjectError(f"slide {outcome.task.key} cannot be drawn: {outcome.failure}.")
+        truths[outcome.task.key] = outcome.value
+        watcher.advance(1)
+    finish_cohort(cohort, plans, [truths[plan.name] for plan in plans])
+    watcher.finish()

@@ -1,0 +1,410 @@
+"""`curatome sources`: check copies of public datasets, and register them with a project."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curatome.durable import new_file, write_file
+from curatome.errors import BuildError, ProjectError, SourceError
+from curatome.findings import Finding, Severity
+from curatome.hashes import bytes_hash, settings_hash
+from curatome.jobs import Limits, Task, progress, run_tasks, stage
+from curatome.project import Project
+from curatome.slides.scale import HIGHEST_MPP, LOWEST_MPP
+from curatome.sources import (
+    Entry,
+    Listing,
+    Source,
+    SourceCheck,
+    check_listing,
+    find_source,
+    recognize,
+    registered_sources,
+    walk,
+)
+from curatome.sources.adapters import list_source
+from curatome.sources.listing import ImageBytes
+from curatome.tiles.rois import Crop, KnownScale
+from curatome.workflows.watch import Silent, Watcher
+
+_CHUNK = 512  # images that a child hashes before it reports
+_SHOWN = 5
+_FOLDER = "sources"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a person says about a source beside its description.
+
+    Attributes:
+        mpp: µm per pixel of all its images.
+        scale: L, M or S for all of them.
+        crop: the middle of each image, or a grid of its scale's field of view.
+    """
+
+    mpp: float | None = None
+    scale: str | None = None
+    crop: Crop = "center"
+
+
+@dataclass(frozen=True)
+class AddedSource:
+    """A source of a project.
+
+    Attributes:
+        source: what is known of it.
+        root: its folder.
+        wishes: what a person says about it.
+        entries: its images.
+        images: their BLAKE2b-128, in the same order.
+        sizes: of their files in bytes, in the same order.
+    """
+
+    source: Source
+    root: Path
+    wishes: Wishes
+    entries: tuple[Entry, ...]
+    images: tuple[str, ...]
+    sizes: tuple[int, ...]
+
+    @property
+    def column(self) -> str:
+        """The column of a Parquet file that holds images."""
+        return self.source.layout.image if self.source.layout.adapter == "parquet" else ""
+
+
+@dataclass(frozen=True)
+class AddSourceResult:
+    """What `sources add` did.
+
+    Attributes:
+        source: name of the source.
+        images: images registered.
+        duplicates: those with the content of another one.
+        check: counts against the published ones.
+        findings: all that was found.
+    """
+
+    source: str
+    images: int
+    duplicates: int
+    check: SourceCheck
+    findings: tuple[Finding, ...]
+
+
+def check_source(path: Path, name: str | None = None) -> SourceCheck:
+    """A dry run: which source a copy is of, and how its counts compare. No image is opened.
+
+    Args:
+        path: the folder it was unpacked into.
+        name: of a registered source, or a TOML file; recognized by its layout if not given.
+
+    Raises:
+        SourceError: the copy or its listing cannot be used, or is of no known source.
+    """
+    files = walk(path)
+    if name is None:
+        return check_listing(*recognize(files, registered_sources()))
+    source = find_source(name)
+    listing = list_source(files, source.layout)
+    if not listing.entries and not listing.missing:
+        raise SourceError(
+            f"{path} does not have the layout of {source.name}: no image there fits. "
+            f"`curatome sources show {source.name}` tells what it looks like."
+        )
+    return check_listing(source, listing)
+
+
+def add_source(
+    project: Project,
+    path: Path,
+    source: Source,
+    wishes: Wishes | None = None,
+    *,
+    workers: int = 1,
+    watcher: Watcher | None = None,
+) -> AddSourceResult:
+    """Register a copy of a source: list its images and hash them. Nothing is decoded yet.
+
+    Hashes of an interrupted run are kept and used by the next one.
+
+    Args:
+        project: the project.
+        path: the folder that the source was unpacked into.
+        source: what is known of it.
+        wishes: what a person says about it.
+        workers: how many children hash at the same time.
+        watcher: is told the course.
+
+    Raises:
+        SourceError: the copy cannot be used, or is one of whole slides.
+        ProjectError: another process is changing the project.
+    """
+    wishes = wishes or Wishes()
+    if source.kind == "slides":
+        raise SourceError(
+            f"{source.name} holds whole slides. Register them with `curatome add {path}`; "
+            "`curatome sources check` compares their number."
+        )
+    listing = list_source(walk(path), source.layout)
+    if not listing.entries:
+        raise SourceError(f"{path} does not have the layout of {source.name}: no image there fits.")
+    _check_scales(listing, wishes)
+    check = check_listing(source, listing)
+    with project.locked():
+        added, unread = _hashed(project, path, source, (listing, wishes), (workers, watcher))
+        _save(project, added)
+        duplicates = duplicates_of(added)
+        findings = [*check.findings, *unread, *duplicate_findings(added, duplicates)]
+        project.store.save_findings(f"sources:{source.name}:add", findings)
+        project.store.save_findings(f"sources:{source.name}:build", [])
+    return AddSourceResult(source.name, len(added.entries), len(duplicates), check, tuple(findings))
+
+
+def remove_source(project: Project, name: str) -> None:
+    """Forget a source; the next build is without it. The user's files stay.
+
+    Raises:
+        SourceError: the project has no such source.
+    """
+    with project.locked():
+        if name not in added_names(project):
+            raise SourceError(f'the project has no source "{name}".')
+        for suffix in (".json", ".parquet"):
+            (_folder(project) / f"{name}{suffix}").unlink(missing_ok=True)
+        for part in ("add", "build"):
+            project.store.save_findings(f"sources:{name}:{part}", [])
+
+
+def added_names(project: Project) -> list[str]:
+    """Names of the project's sources."""
+    return sorted(path.stem for path in _folder(project).glob("*.json"))
+
+
+def load_added(project: Project, name: str) -> AddedSource:
+    """A source of the project.
+
+    Raises:
+        ProjectError: what is kept about it cannot be read.
+    """
+    path = _folder(project) / f"{name}.json"
+    try:
+        content = json.loads(path.read_bytes())
+        rows = pq.read_table(path.with_suffix(".parquet")).to_pylist()
+        return AddedSource(
+            source=Source.model_validate(content["source"]),
+            root=project.absolute(content["root"]),
+            wishes=Wishes(**content["wishes"]),
+            images=tuple(row.pop("image") for row in rows),
+            sizes=tuple(row.pop("size") for row in rows),
+            entries=tuple(Entry(**row) for row in rows),
+        )
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        raise ProjectError(
+            f"{path} cannot be read ({error}). Add the source again with `curatome sources add`."
+        ) from error
+
+
+def known_scale(added: AddedSource, entry: Entry) -> KnownScale:
+    """What is known of an image's scale: a person first, then the listing, then the registry."""
+    rule, wishes = added.source.scale, added.wishes
+    if wishes.mpp is not None:
+        return KnownScale(wishes.mpp, "user")
+    if wishes.scale is not None:
+        return KnownScale(declared=wishes.scale, why="by the user")
+    declared = rule.parts.get(entry.part or "", rule.declared)
+    if entry.mpp is not None:
+        return KnownScale(entry.mpp, "table", declared, rule.why)
+    if rule.mpp is not None:
+        return KnownScale(rule.mpp, "registry", declared, rule.why)
+    return KnownScale(declared=declared, why=rule.why)
+
+
+def duplicates_of(added: AddedSource) -> dict[int, int]:
+    """For every image with the content of an earlier one, by position, the earlier one's."""
+    first: dict[str, int] = {}
+    return {
+        index: first[image]
+        for index, image in enumerate(added.images)
+        if first.setdefault(image, index) != index
+    }
+
+
+def duplicate_findings(added: AddedSource, duplicates: dict[int, int]) -> Iterator[Finding]:
+    """SRC006 for images that are there twice, SRC008 if their class, case or split differs."""
+    name, entries = added.source.name, added.entries
+    if not duplicates:
+        return
+    pairs = [(entries[index].place, entries[kept].place) for index, kept in duplicates.items()]
+    yield Finding(
+        code="SRC006",
+        severity=Severity.NOTE,
+        subject=f"source {name}",
+        message=f"{name}: {len(pairs):,} images hold the content of another one: "
+        f"{_pairs(pairs)}. Each content is standardized once.",
+        remedy="Nothing, or take them out of the copy.",
+        evidence={"count": len(pairs)},
+    )
+    differ = [
+        (entries[index].place, entries[kept].place)
+        for index, kept in duplicates.items()
+        if _said(entries[index]) != _said(entries[kept])
+    ]
+    if differ:
+        yield Finding(
+            code="SRC008",
+            severity=Severity.WARNING,
+            subject=f"source {name}",
+            message=f"{name}: {len(differ):,} duplicates are of another class, case or split than "
+            f"the image that was kept: {_pairs(differ)}.",
+            remedy="Decide which is true, and take the others out: the rows of regions.parquet "
+            "with duplicate_of name them all.",
+            evidence={"count": len(differ)},
+        )
+
+
+def _said(entry: Entry) -> tuple[str | None, ...]:
+    return entry.label, entry.case, entry.split
+
+
+def _pairs(pairs: Sequence[tuple[str, str]]) -> str:
+    shown = [f"{one} = {other}" for one, other in pairs[:_SHOWN]]
+    return ", ".join(shown) + (", …" if len(pairs) > _SHOWN else "")
+
+
+def _check_scales(listing: Listing, wishes: Wishes) -> None:
+    said = [("--mpp", wishes.mpp), *((entry.place, entry.mpp) for entry in listing.entries)]
+    for where, mpp in said:
+        if mpp is not None and not LOWEST_MPP <= mpp <= HIGHEST_MPP:
+            raise SourceError(
+                f"{where}: mpp must lie between {LOWEST_MPP:g} and {HIGHEST_MPP:g} µm/px. "
+                f"Got {mpp:g}."
+            )
+    if wishes.crop == "tile" and wishes.scale is not None:
+        raise SourceError(
+            "tiling needs the µm per pixel, which a declared scale does not give. Name --mpp, or "
+            "leave --tile out."
+        )
+
+
+def hash_images(root: Path, entries: Sequence[Entry], column: str) -> list[tuple[str, int, str]]:
+    """Hash and size of each image file, or what is wrong with it. Run in a supervised child."""
+    reader = ImageBytes(root, column)
+    found = []
+    for entry in entries:
+        stage(f"hash {entry.place}")
+        try:
+            data = reader.read(entry)
+            found.append((bytes_hash(data), len(data), ""))
+        except (SourceError, OSError) as error:
+            found.append(("", 0, str(error)))
+        progress(images=1)
+    return found
+
+
+def _hashed(
+    project: Project,
+    root: Path,
+    source: Source,
+    what: tuple[Listing, Wishes],
+    means: tuple[int, Watcher | None],
+) -> tuple[AddedSource, list[Finding]]:
+    listing, wishes = what
+    entries, watcher = listing.entries, means[1] or Silent()
+    column = source.layout.image if source.layout.adapter == "parquet" else ""
+    chunks = [entries[at : at + _CHUNK] for at in range(0, len(entries), _CHUNK)]
+    partial = _folder(project) / f".{source.name}.hashes"
+    files = [partial / f"{settings_hash(_stamps(root, chunk))}.json" for chunk in chunks]
+    tasks = [
+        Task(str(n), "curatome.workflows.sources:hash_images", (root, chunk, column))
+        for n, chunk in enumerate(chunks)
+        if not files[n].exists()
+    ]
+    watcher.start("hashing images", sum(len(task.arguments[1]) for task in tasks), "images")
+    for outcome in run_tasks(
+        tasks, means[0], Limits(), lambda _, counts: watcher.advance(counts.get("images", 0))
+    ):
+        if outcome.failure is not None:
+            raise BuildError(f"{source.name} cannot be hashed: {outcome.failure}.")
+        write_file(files[int(outcome.task.key)], json.dumps(outcome.value))
+    watcher.finish()
+    found = [row for file in files for row in json.loads(file.read_bytes())]
+    good = [(entry, *row) for entry, row in zip(entries, found, strict=True) if not row[2]]
+    bad = [(entry, row[2]) for entry, row in zip(entries, found, strict=True) if row[2]]
+    added = AddedSource(
+        source,
+        root,
+        wishes,
+        tuple(row[0] for row in good),
+        tuple(row[1] for row in good),
+        tuple(row[2] for row in good),
+    )
+    return added, [unreadable_image(source.name, entry.place, why) for entry, why in bad]
+
+
+def unreadable_image(source: str, place: str, why: str, code: str = "SRC005") -> Finding:
+    """SRC005 or SRC007: an image that gives no region."""
+    no_scale = code == "SRC007"
+    return Finding(
+        code=code,
+        severity=Severity.ERROR,
+        subject=f"source {source}",
+        message=f"{source}: {place} is left out: {why.rstrip('.')}.",
+        remedy="Give --mpp or --scale to `curatome sources add`."
+        if no_scale
+        else "Unpack the download again, or take the image out.",
+        key=place,
+    )
+
+
+def _stamps(root: Path, chunk: Sequence[Entry]) -> list[object]:
+    stamps: list[object] = []
+    for entry in chunk:
+        try:
+            stat = (root / entry.path).stat()
+            stamps.append([entry.place, stat.st_size, stat.st_mtime_ns])
+        except OSError:
+            stamps.append([entry.place])
+    return stamps
+
+
+def _folder(project: Project) -> Path:
+    return project.root / ".curatome" / _FOLDER
+
+
+def _save(project: Project, added: AddedSource) -> None:
+    folder, name = _folder(project), added.source.name
+    columns = {
+        field: pa.array([getattr(entry, field) for entry in added.entries], kind)
+        for field, kind in _COLUMNS.items()
+    }
+    columns["image"] = pa.array(added.images, pa.string())
+    columns["size"] = pa.array(added.sizes, pa.int64())
+    with new_file(folder / f"{name}.parquet") as stream:
+        pq.write_table(pa.table(columns), stream, compression="zstd")
+    content = {
+        "source": added.source.model_dump(mode="json", by_alias=True),
+        "root": project.relative(added.root),
+        "wishes": vars(added.wishes),
+    }
+    write_file(folder / f"{name}.json", json.dumps(content, indent=1, ensure_ascii=False))
+    for path in sorted((folder / f".{name}.hashes").glob("*")):
+        path.unlink()
+
+
+_COLUMNS = {
+    "path": pa.string(),
+    "row": pa.int64(),
+    "label": pa.string(),
+    "case": pa.string(),
+    "split": pa.string(),
+    "part": pa.string(),
+    "mpp": pa.float64(),
+}
