@@ -37,11 +37,13 @@ from curatome.units import Mpp
 RESULT = Path(__file__).parent / "results" / "tiles.txt"
 TISSUE = "slides/aperio/cmu-1-small-region.svs"
 SIDE, TARGET = 256, 0.5
+SCALES = (("XL", 3840, ""), ("L", 960, "XL"), ("M", 384, "XL"), ("S", 96, "M"))
 
 NEEDS: dict[str, tuple[str, ...]] = {
     "openslide_lanczos": ("openslide-python", "openslide-bin", "pillow", "numpy"),
     "tiffslide": ("tiffslide", "pillow", "numpy", "imagecodecs"),
     "pyvips": ("pyvips[binary]", "numpy"),
+    "codecs_of_cpia_scales": ("opencv-python-headless", str(Path(__file__).parents[1])),
     "cucim": ("cucim-cu12", "cupy-cuda12x", "pillow", "numpy"),
 }
 RECORDED = {  # µm of CPU per tile, aligned; measured earlier on a machine of this class

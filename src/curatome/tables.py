@@ -126,6 +126,38 @@ TILES = TableSpec(
     ),
 )
 
+CELLS = TableSpec(
+    "cells",
+    (
+        Column("cell", _TEXT, "the cell's id, unique within its slide"),
+        Column("slide", _TEXT, "first 16 digits of the slide's content hash"),
+        Column("x", _REAL, "middle of the shape's bounds", "level-0 px"),
+        Column("y", _REAL, "middle of the shape's bounds", "level-0 px"),
+        Column("shape", pa.binary(), "outline, box or point, WKB", "level-0 px"),
+        Column("left", _REAL, "left edge of the crop", "level-0 px"),
+        Column("top", _REAL, "top edge of the crop", "level-0 px"),
+        Column("width", _REAL, "extent of the crop on the slide", "level-0 px"),
+        Column("height", _REAL, "extent of the crop on the slide", "level-0 px"),
+        Column("side_px", pa.int32(), "edge of the crop", "px"),
+        Column("side_um", _REAL, "edge of the field of view, left to right", "µm"),
+        Column("mpp_x", _REAL, "true scale of the stored pixels", "µm/px"),
+        Column("mpp_y", _REAL, "true scale of the stored pixels", "µm/px"),
+        Column("enlargement", _SHORT, "1 where pixels were reduced or kept, above 1 if enlarged"),
+        Column("ground", _TEXT, "what surrounds the cell, context or white"),
+        Column("inside_fraction", _SHORT, "part of the crop on the slide", "fraction of its area"),
+        Column("shown_fraction", _SHORT, "part of the shape's bounds that the crop holds"),
+        Column("drawn_again", _TEXT, "the cell that this is another drawing of", nullable=True),
+        Column("copy_of", _TEXT, "slide/cell with the same pixels, turned or not", nullable=True),
+        Column("shard", _TEXT, "tar file, relative to the table"),
+        Column("offset", pa.int64(), "first byte of the image in the shard", "bytes"),
+        Column("length", pa.int64(), "length of the image", "bytes"),
+        Column("hash", _TEXT, "BLAKE2b-128 of the encoded image"),
+        Column("mask_offset", pa.int64(), "first byte of the mask, a 1-bit PNG", "bytes", True),
+        Column("mask_length", pa.int64(), "length of the mask", "bytes", True),
+        Column("turned_hash", _TEXT, "hash of the pixels that rotations and flips share"),
+    ),
+)
+
 FINDINGS = TableSpec(
     "findings",
     (

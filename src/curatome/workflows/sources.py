@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from curatome.durable import new_file, write_file
-from curatome.errors import BuildError, ProjectError, SourceError
+from curatome.durable import write_file
+from curatome.errors import BuildError, SourceError
 from curatome.findings import Finding, Severity
 from curatome.hashes import bytes_hash, settings_hash
 from curatome.jobs import Limits, Task, progress, run_tasks, stage
@@ -31,53 +27,17 @@ from curatome.sources import (
 )
 from curatome.sources.adapters import list_source
 from curatome.sources.listing import ImageBytes
-from curatome.tiles.rois import Crop, KnownScale
+from curatome.workflows.added import (
+    AddedSource,
+    Wishes,
+    added_names,
+    save_added,
+    sources_folder,
+)
 from curatome.workflows.watch import Silent, Watcher
 
 _CHUNK = 512  # images that a child hashes before it reports
 _SHOWN = 5
-_FOLDER = "sources"
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What a person says about a source beside its description.
-
-    Attributes:
-        mpp: µm per pixel of all its images.
-        scale: L, M or S for all of them.
-        crop: the middle of each image, or a grid of its scale's field of view.
-    """
-
-    mpp: float | None = None
-    scale: str | None = None
-    crop: Crop = "center"
-
-
-@dataclass(frozen=True)
-class AddedSource:
-    """A source of a project.
-
-    Attributes:
-        source: what is known of it.
-        root: its folder.
-        wishes: what a person says about it.
-        entries: its images.
-        images: their BLAKE2b-128, in the same order.
-        sizes: of their files in bytes, in the same order.
-    """
-
-    source: Source
-    root: Path
-    wishes: Wishes
-    entries: tuple[Entry, ...]
-    images: tuple[str, ...]
-    sizes: tuple[int, ...]
-
-    @property
-    def column(self) -> str:
-        """The column of a Parquet file that holds images."""
-        return self.source.layout.image if self.source.layout.adapter == "parquet" else ""
 
 
 @dataclass(frozen=True)
@@ -160,7 +120,8 @@ def add_source(
     check = check_listing(source, listing)
     with project.locked():
         added, unread = _hashed(project, path, source, (listing, wishes), (workers, watcher))
-        _save(project, added)
+        save_added(project, added)
+        _forget_hashes(project, source.name)
         duplicates = duplicates_of(added)
         findings = [*check.findings, *unread, *duplicate_findings(added, duplicates)]
         project.store.save_findings(f"sources:{source.name}:add", findings)
@@ -178,53 +139,9 @@ def remove_source(project: Project, name: str) -> None:
         if name not in added_names(project):
             raise SourceError(f'the project has no source "{name}".')
         for suffix in (".json", ".parquet"):
-            (_folder(project) / f"{name}{suffix}").unlink(missing_ok=True)
+            (sources_folder(project) / f"{name}{suffix}").unlink(missing_ok=True)
         for part in ("add", "build"):
             project.store.save_findings(f"sources:{name}:{part}", [])
-
-
-def added_names(project: Project) -> list[str]:
-    """Names of the project's sources."""
-    return sorted(path.stem for path in _folder(project).glob("*.json"))
-
-
-def load_added(project: Project, name: str) -> AddedSource:
-    """A source of the project.
-
-    Raises:
-        ProjectError: what is kept about it cannot be read.
-    """
-    path = _folder(project) / f"{name}.json"
-    try:
-        content = json.loads(path.read_bytes())
-        rows = pq.read_table(path.with_suffix(".parquet")).to_pylist()
-        return AddedSource(
-            source=Source.model_validate(content["source"]),
-            root=project.absolute(content["root"]),
-            wishes=Wishes(**content["wishes"]),
-            images=tuple(row.pop("image") for row in rows),
-            sizes=tuple(row.pop("size") for row in rows),
-            entries=tuple(Entry(**row) for row in rows),
-        )
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-        raise ProjectError(
-            f"{path} cannot be read ({error}). Add the source again with `curatome sources add`."
-        ) from error
-
-
-def known_scale(added: AddedSource, entry: Entry) -> KnownScale:
-    """What is known of an image's scale: a person first, then the listing, then the registry."""
-    rule, wishes = added.source.scale, added.wishes
-    if wishes.mpp is not None:
-        return KnownScale(wishes.mpp, "user")
-    if wishes.scale is not None:
-        return KnownScale(declared=wishes.scale, why="by the user")
-    declared = rule.parts.get(entry.part or "", rule.declared)
-    if entry.mpp is not None:
-        return KnownScale(entry.mpp, "table", declared, rule.why)
-    if rule.mpp is not None:
-        return KnownScale(rule.mpp, "registry", declared, rule.why)
-    return KnownScale(declared=declared, why=rule.why)
 
 
 def duplicates_of(added: AddedSource) -> dict[int, int]:
@@ -320,7 +237,7 @@ def _hashed(
     entries, watcher = listing.entries, means[1] or Silent()
     column = source.layout.image if source.layout.adapter == "parquet" else ""
     chunks = [entries[at : at + _CHUNK] for at in range(0, len(entries), _CHUNK)]
-    partial = _folder(project) / f".{source.name}.hashes"
+    partial = _partial(project, source.name)
     files = [partial / f"{settings_hash(_stamps(root, chunk))}.json" for chunk in chunks]
     tasks = [
         Task(str(n), "curatome.workflows.sources:hash_images", (root, chunk, column))
@@ -375,36 +292,14 @@ def _stamps(root: Path, chunk: Sequence[Entry]) -> list[object]:
     return stamps
 
 
-def _folder(project: Project) -> Path:
-    return project.root / ".curatome" / _FOLDER
+def _partial(project: Project, name: str) -> Path:
+    """Hashes of a run that has not ended."""
+    return sources_folder(project) / f".{name}.hashes"
 
 
-def _save(project: Project, added: AddedSource) -> None:
-    folder, name = _folder(project), added.source.name
-    columns = {
-        field: pa.array([getattr(entry, field) for entry in added.entries], kind)
-        for field, kind in _COLUMNS.items()
-    }
-    columns["image"] = pa.array(added.images, pa.string())
-    columns["size"] = pa.array(added.sizes, pa.int64())
-    with new_file(folder / f"{name}.parquet") as stream:
-        pq.write_table(pa.table(columns), stream, compression="zstd")
-    content = {
-        "source": added.source.model_dump(mode="json", by_alias=True),
-        "root": project.relative(added.root),
-        "wishes": vars(added.wishes),
-    }
-    write_file(folder / f"{name}.json", json.dumps(content, indent=1, ensure_ascii=False))
-    for path in sorted((folder / f".{name}.hashes").glob("*")):
+def _forget_hashes(project: Project, name: str) -> None:
+    folder = _partial(project, name)
+    for path in folder.glob("*"):
         path.unlink()
-
-
-_COLUMNS = {
-    "path": pa.string(),
-    "row": pa.int64(),
-    "label": pa.string(),
-    "case": pa.string(),
-    "split": pa.string(),
-    "part": pa.string(),
-    "mpp": pa.float64(),
-}
+    if folder.exists():
+        folder.rmdir()
