@@ -6,8 +6,8 @@ from curatome.hashes import file_sha256
 from curatome.protocol import parse_protocol
 from curatome.slides.readers.direct import open_direct
 from curatome.tiles.encode import decode
-from curatome.tiles.engine import build_unit, part_path
-from curatome.tiles.record import slide_key
+from curatome.tiles.engine import build_unit
+from curatome.tiles.record import part_path, slide_key
 from curatome.tiles.shards import read_member
 from curatome.tiles.survey import SlideSource, survey_slide
 from curatome.units import Mpp

@@ -6,7 +6,6 @@ import numpy as np
 
 from curatome.slides.readers.base import Pixels, SlideReader
 from curatome.slides.readers.levels import nearest_finer
-from curatome.slides.resample import resample
 from curatome.units import Mpp
 
 _BLOCK_PX = 2048
@@ -38,6 +37,8 @@ def read_overview(slide: SlideReader, mpp: Mpp, target_mpp: float) -> tuple[Pixe
         ValueError: a scale is not positive.
         UnreadableSlide: the pixels cannot be decoded.
     """
+    from curatome.slides.resample import resample  # compiled: not for those who only plan
+
     for name, value in (("mpp.x", mpp.x), ("mpp.y", mpp.y), ("target_mpp", target_mpp)):
         if not value > 0:
             raise ValueError(f"{name} must be positive. Got {value}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping
 
 from curatome.findings import Finding, Severity
@@ -90,7 +91,7 @@ class _About:
             self._subject,
             f"{self._name} has no µm per pixel: {why}, and neither the table of slides nor a "
             "person gives one. The slide is held back.",
-            f"{self._set()}, or fill in the column mpp of the table of slides.",
+            f"{_capital(self._set())}, or fill in the column mpp of the table of slides.",
         )
 
     def absurd(self, mpp: Mpp) -> list[Finding]:
@@ -163,10 +164,16 @@ class _About:
                 "ACQ012", Severity.NOTE, self._subject, note, remedy, None, evidence, code
             )
         held = f"{message} The slide is held back."
-        return Finding(code, Severity.ERROR, self._subject, held, f"{self._set()}.", None, evidence)
+        return Finding(
+            code, Severity.ERROR, self._subject, held, f"{_capital(self._set())}.", None, evidence
+        )
 
     def _set(self) -> str:
-        return f"set the true value with `curatome slides set-mpp {self._name} 0.25`"
+        return f"set the true value with `curatome slides set-mpp {shlex.quote(self._name)} 0.25`"
+
+
+def _capital(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]
 
 
 def _numbers(mpp: Mpp) -> list[float | None]:

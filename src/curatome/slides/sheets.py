@@ -179,7 +179,7 @@ def _no_slide(row: SlideRow) -> Finding:
         Severity.WARNING,
         f"file {row.sheet.name}",
         f'{row.sheet.name} row {row.row}: no slide is called "{row.slide}".',
-        "Correct the name, or add the slide with `curatome slides add`.",
+        "Correct the name, or add the slide with `curatome add`.",
         evidence={"row": row.row, "slide": row.slide},
         key=row.slide,
     )

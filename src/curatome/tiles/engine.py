@@ -21,23 +21,20 @@ from curatome.tiles.canvas import Boxes, Canvas
 from curatome.tiles.encode import EXTENSION, ToSrgb, encode
 from curatome.tiles.grid import Indices, ScaleTiles
 from curatome.tiles.native import copied_tiles, native_level
-from curatome.tiles.record import SlideRecord, load_mask, load_record, plan_of
+from curatome.tiles.record import (
+    SlideRecord,
+    load_mask,
+    load_record,
+    part_path,
+    plan_of,
+    shard_name,
+)
 from curatome.tiles.rows import Stored, nothing_stored, tile_id, tile_rows
 from curatome.tiles.shards import ShardWriter
 
 Plan = Mapping[str, ScaleTiles]
 Chosen = Mapping[str, Indices]
 """For each scale, which of its tiles are meant."""
-
-
-def part_path(build: Path, key: str, unit: int) -> Path:
-    """The rows of a unit's tiles; its presence says that the unit is done."""
-    return build / "parts" / f"{key}-{unit:05d}.parquet"
-
-
-def shard_name(scale: str, key: str, unit: int) -> str:
-    """A shard's path relative to the build folder. It never mixes slides or scales."""
-    return f"shards/{scale}/{key}-{unit:05d}.tar"
 
 
 def build_unit(build: Path, path: Path, key: str, unit: int) -> dict[str, int]:

@@ -6,14 +6,33 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from curatome.errors import BuildError
 from curatome.slides.readers import open_slide
 from curatome.slides.readers.base import Pixels, SlideReader
 from curatome.tiles.canvas import render_tile
 from curatome.tiles.encode import ToSrgb, decode
 from curatome.tiles.plane import Plane
-from curatome.tiles.record import SlideRecord, choose_planes
+from curatome.tiles.record import SlideRecord, choose_planes, load_records
 from curatome.tiles.shards import read_member
+
+
+def open_tiles(build: Path) -> TileSource:
+    """The tiles of a finished build.
+
+    Args:
+        build: the build folder of a project.
+
+    Raises:
+        BuildError: the folder holds no finished build.
+    """
+    table = build / "slides.parquet"
+    if not table.exists():
+        raise BuildError(f"{build} holds no finished build. Run `curatome build` first.")
+    slides = pq.read_table(table, columns=["slide", "path"])
+    paths = dict(zip(slides["slide"].to_pylist(), slides["path"].to_pylist(), strict=True))
+    return TileSource(build, load_records(build), lambda slide: build.parent / paths[slide])
 
 
 class TileSource:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import json
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -133,6 +134,27 @@ def load_record(build: Path, key: str) -> SlideRecord | None:
             f"{path} is damaged ({error.error_count()} problems). Remove its folder and build "
             "again; the slide is then surveyed once more."
         ) from error
+
+
+def load_records(build: Path) -> dict[str, SlideRecord]:
+    """The records of all slides in a finished build, by slide id.
+
+    Raises:
+        BuildError: a record cannot be understood.
+    """
+    summary = json.loads((build / "build.json").read_bytes())
+    found = [load_record(build, key) for key in summary["slides"]]
+    return {record.slide: record for record in found if record is not None}
+
+
+def part_path(build: Path, key: str, unit: int) -> Path:
+    """The rows of a unit's tiles; its presence says that the unit is done."""
+    return build / "parts" / f"{key}-{unit:05d}.parquet"
+
+
+def shard_name(scale: str, key: str, unit: int) -> str:
+    """A shard's path relative to the build folder. It never mixes slides or scales."""
+    return f"shards/{scale}/{key}-{unit:05d}.tar"
 
 
 def save_mask(build: Path, key: str, mask: TissueMask) -> None:

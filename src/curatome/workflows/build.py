@@ -15,8 +15,7 @@ from curatome.findings import Finding
 from curatome.jobs import Failure, Limits, Runner, Task, run_tasks
 from curatome.project import Project, SlideEntry
 from curatome.protocol import Protocol
-from curatome.tiles.engine import part_path
-from curatome.tiles.record import SlideRecord, load_record, slide_key
+from curatome.tiles.record import SlideRecord, load_record, part_path, slide_key
 from curatome.tiles.survey import SlideSource
 from curatome.workflows.estimate import Estimate, check_room, estimate_build
 from curatome.workflows.manifest import write_manifest

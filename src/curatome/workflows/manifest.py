@@ -13,8 +13,7 @@ from curatome.durable import new_file, write_file
 from curatome.hashes import settings_hash
 from curatome.project import Project, SlideEntry
 from curatome.tables import SLIDES, TILES
-from curatome.tiles.engine import part_path
-from curatome.tiles.record import ENGINE, SlideRecord
+from curatome.tiles.record import ENGINE, SlideRecord, part_path
 
 ROWS_PER_GROUP = 200_000
 _STATE = b"curatome.state"

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from curatome.findings import Finding
 from curatome.project import Project, SlideEntry
-from curatome.tiles.engine import part_path
-from curatome.tiles.record import load_record, slide_key
+from curatome.tiles.record import load_record, part_path, slide_key
 from curatome.workflows.manifest import manifest_path
 
 
