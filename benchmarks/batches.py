@@ -25,13 +25,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import venv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from benchmarks.environments import python_with
 
 from curatome.project import create_project, open_project
 from curatome.tiles.index import TileIndex
@@ -131,17 +131,7 @@ def python_of(way: Way, peers: Path) -> Path | None:
     """The Python that runs a way; None where its environment cannot be made."""
     if not way.needs:
         return Path(sys.executable)
-    folder = peers / _FOLDERS.get(way.needs, way.name)
-    python, ready = folder / "bin" / "python", folder / "ready"
-    if not ready.exists():
-        print(f"installing {' '.join(way.needs)} …", flush=True)
-        venv.create(folder, clear=True, with_pip=True)
-        command = [python, "-m", "pip", "install", "--quiet", *way.needs]
-        done = subprocess.run(command, check=False)
-        if done.returncode:
-            return None
-        ready.touch()
-    return python
+    return python_with(peers / _FOLDERS.get(way.needs, way.name), way.needs)
 
 
 def run(way: Way, python: Path, folder: Path) -> dict[str, float] | None:
@@ -185,21 +175,24 @@ def versions(python: Path, way: Way) -> str:
 def table(runs: Mapping[str, Sequence[dict[str, float]]]) -> list[str]:
     """The table's lines; ratios are of the same turn."""
     lines = [
-        "| way | tiles/s | least and most | CPU, µs per tile | Curatome's speed over it |",
-        "|---|---|---|---|---|",
+        "| way | tiles/s | least and most | Curatome is faster by | CPU, µs per tile "
+        "| its CPU over Curatome's |",
+        "|---|---|---|---|---|---|",
     ]
     ours = runs["curatome"]
     for way in WAYS:
         found = runs.get(way.name)
         if not found:
-            lines.append(f"| {way.title} | {way.recorded} (recorded) | | | |")
+            lines.append(f"| {way.title} | {way.recorded} (recorded) | | | | |")
             continue
         rates = [one["per_second"] for one in found]
         cpu = statistics.median(one["cpu_us"] for one in found)
-        ratios = [a["per_second"] / b["per_second"] for a, b in zip(ours, found, strict=True)]
+        turns = list(zip(ours, found, strict=True))
+        ratio = statistics.median(a["per_second"] / b["per_second"] for a, b in turns)
+        costs = statistics.median(b["cpu_us"] / a["cpu_us"] for a, b in turns)
         lines.append(
             f"| {way.title} | {statistics.median(rates):,.0f} | {min(rates):,.0f} to "
-            f"{max(rates):,.0f} | {cpu:.0f} | {statistics.median(ratios):.2f} |"
+            f"{max(rates):,.0f} | {ratio:.2f} | {cpu:.0f} | {costs:.2f} |"
         )
     return lines
 

@@ -19,7 +19,9 @@ import pydantic
 from curatome.protocol import Protocol
 from curatome.protocol.cohort import CASE_FIELDS, SLIDE_FIELDS
 from curatome.protocol.settings import Settings
-from curatome.tables import SLIDES, TILES, TableSpec
+from curatome.sources import registered_sources
+from curatome.tables import REGIONS, SLIDES, SOURCES, TILES, TableSpec
+from curatome.tiles.rois import FIELDS_UM, borders
 
 FOLDER = Path(__file__).parent
 _PLAIN = {str: "text", int: "whole number", float: "number", bool: "true or false"}
@@ -159,10 +161,39 @@ def fields() -> str:
     return "\n".join(lines) + "\n"
 
 
+def registry() -> str:
+    """The registered sources, with how each is sorted."""
+    lines = ["| source | title | images | layout | scale | in CPIA |", "|---|---|---|---|---|---|"]
+    for source in registered_sources():
+        rule = source.scale
+        scale = f"{rule.mpp:g} µm/px" if rule.mpp is not None else rule.declared or ""
+        scale = scale or ", ".join(f"{part}: {name}" for part, name in rule.parts.items())
+        total = f"{source.counts.total:,}" if source.counts.total is not None else ""
+        cells = [f"`{source.name}`", source.title, total, source.layout.adapter]
+        kind = "whole slides" if source.kind == "slides" else scale
+        lines.append(f"| {' | '.join([*cells, kind, source.cpia_part or 'no'])} |")
+    return "\n".join(lines) + "\n"
+
+
+def fields_of_view() -> str:
+    """The region scales and the fields of view that go to each."""
+    lines = ["| scale | field of view | goes to it |", "|---|---|---|"]
+    above = ""
+    for name, lowest in borders():
+        reach = f"from {lowest:.2f} µm" if lowest else "all smaller ones"
+        lines.append(f"| {name} | {FIELDS_UM[name]:.1f} µm | {reach}{above} |")
+        above = f", below {lowest:.2f} µm"
+    return "\n".join(lines) + "\n"
+
+
 _PARTS: Mapping[str, Callable[[], str]] = {
     "protocol": protocol,
     "tiles": lambda: columns(TILES),
     "slides": lambda: columns(SLIDES),
+    "regions": lambda: columns(REGIONS),
+    "sources": lambda: columns(SOURCES),
+    "registry": registry,
+    "borders": fields_of_view,
     "fields": fields,
 }
 

@@ -14,10 +14,12 @@ class Killer:
 
     Args:
         address: of the scheduler.
-        seconds: from one kill to the next.
+        seconds: from one kill to the next, at least.
+        workers: how many must be there; so those that start slowly are waited for.
     """
 
-    def __init__(self, address, seconds):
+    def __init__(self, address, seconds, workers=1):
+        self._workers = workers
         self.killed = 0
         self.at_work = 0  # of these, how many had a task under way
         self._address, self._seconds = address, seconds
@@ -37,9 +39,9 @@ class Killer:
         following = time.monotonic() + self._seconds
         with distributed.Client(self._address, set_as_default=False) as client:
             while not self._over.wait(max(0.0, following - time.monotonic())):
-                following += self._seconds
                 pids = client.run(os.getpid, on_error="ignore")
-                if pids:
+                following = time.monotonic() + (0.2 if len(pids) < self._workers else self._seconds)
+                if len(pids) >= self._workers:
                     worker = self._draw.choice(sorted(pids))
                     busy = bool(client.processing([worker]).get(worker))
                     os.kill(pids[worker], signal.SIGKILL)

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 _NEVER = {"torch", "torchvision", "fastapi", "uvicorn", "matplotlib", "pytest"}
+_NEVER |= {"dask", "distributed"}  # unless --cluster asks for them
 _HEAVY = {
     "imagecodecs", "numba", "numpy", "openslide", "PIL", "pyarrow", "pydicom", "scipy",
     "shapely", "simplejpeg", "sqlalchemy", "tifffile",

@@ -16,9 +16,9 @@ distributed = pytest.importorskip("distributed")
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
 
-SLIDES = 240  # the thousand of them are in benchmarks/cluster.py
+SLIDES = 200  # the thousand of them are in benchmarks/cluster.py
 WORKERS = 3
-SECONDS = 3.0
+SECONDS = 2.0
 
 
 def test_killed_workers_lose_nothing_and_double_nothing(tmp_path):
@@ -35,11 +35,11 @@ def test_killed_workers_lose_nothing_and_double_nothing(tmp_path):
     with (
         local,
         cluster_for(spread, local.scheduler_address) as cluster,
-        Killer(local.scheduler_address, SECONDS) as killer,
+        Killer(local.scheduler_address, SECONDS, WORKERS) as killer,
     ):
         result = build_project(spread, cluster.workers, run=cluster.run)
     print(f"{killer.killed} kills, {killer.at_work} at work; {result.seconds:.0f} s")
-    assert killer.at_work >= 5
+    assert killer.at_work >= 3
     assert result.findings == alone.findings == ()
     assert result.made == alone.made == sum(alone.tiles.values())
     assert tree(spread.build) == tree(serial.build)

@@ -9,7 +9,7 @@ MB = 1_000_000
 SIZE = (60_000, 40_000)
 MASK_MPP = 8.0  # the protocol's default
 LIBRARIES = 300 * MB  # the interpreter, codecs and one block of canvas
-PER_MASK_PX = {"survey": 60, "tiles": 28}  # bytes; a whole glass of 75 x 25 mm has 29 million
+PER_MASK_PX = {"survey": 40, "tiles": 24}  # bytes; a whole glass of 75 x 25 mm has 29 million
 
 
 @pytest.fixture(scope="module")

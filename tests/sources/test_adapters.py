@@ -132,7 +132,7 @@ def test_parquet_files_that_cannot_be(tmp_path):
     with pytest.raises(SourceError, match=r"a\.parquet is no Parquet"):
         list_source(walk(tmp_path), layout)
     pq.write_table(pa.table({"picture": ["x"]}), tmp_path / "a.parquet")
-    with pytest.raises(SourceError, match='no column "image". There are: picture'):
+    with pytest.raises(SourceError, match=r'no column "image"\. There are: picture'):
         list_source(walk(tmp_path), layout)
     pq.write_table(pa.table({"image": ["x"]}), tmp_path / "a.parquet")
     (entry,) = list_source(walk(tmp_path), layout).entries

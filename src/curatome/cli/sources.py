@@ -25,7 +25,7 @@ from curatome.cli.console import (
     project_at,
 )
 from curatome.cli.progress import watching
-from curatome.errors import SourceError
+from curatome.errors import ProjectError, SourceError
 
 if TYPE_CHECKING:
     from curatome.sources import Source, SourceCheck
@@ -49,15 +49,17 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="sources")
 
 
-def list_sources(context: typer.Context, as_json: JsonOption = False) -> None:
-    """List the public datasets that are registered with Curatome."""
+def list_sources(
+    context: typer.Context, project: ProjectOption = Path(), as_json: JsonOption = False
+) -> None:
+    """List the public datasets that are registered with Curatome, and those of the project."""
     if context.invoked_subcommand is not None:
         return
     from curatome.sources import registered_sources
 
-    sources = registered_sources()
+    sources, added = registered_sources(), _added(project)
     if as_json:
-        print_json({"sources": [_plain(source) for source in sources]})
+        print_json({"sources": [_plain(source) for source in sources], "added": added})
         return
     rows = [
         (
@@ -73,7 +75,19 @@ def list_sources(context: typer.Context, as_json: JsonOption = False) -> None:
     ]
     columns = ("source", "organ", "stain", "images", "scale", "license", "year")
     print_table(columns, rows, right=("images",), spare=("year", "stain", "license"))
+    for name, images in added.items():
+        console.print(f"In this project: [bold]{escape(name)}[/], {count(images, 'image')}")
     console.print("Next: [bold]curatome sources check PATH[/]")
+
+
+def _added(folder: Path) -> dict[str, int]:
+    """Images of each source of the project, if there is one."""
+    from curatome.workflows.added import added_counts
+
+    try:
+        return added_counts(project_at(folder))
+    except ProjectError:
+        return {}
 
 
 def show(

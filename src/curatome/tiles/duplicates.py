@@ -73,9 +73,9 @@ def _partners(
     areas = shapely.area(shapes)
     bounds = shapely.bounds(shapes).reshape(-1, 4)
     middles = (bounds[:, :2] + bounds[:, 2:]) / 2
-    boxes = shapely.box(*bounds.T)  # a shape's middle lies in its box, but not always in itself
-    tree = shapely.STRtree(boxes)
-    first, second = tree.query(boxes, predicate="dwithin", distance=distance_um)
+    # A shape's middle lies in its bounds, though not always in itself; so bounds are compared.
+    reach = bounds + np.array([-distance_um, -distance_um, distance_um, distance_um])
+    first, second = shapely.STRtree(shapely.box(*reach.T)).query(shapes)
     keep = first < second
     first, second = first[keep], second[keep]
     both = (areas[first] > 0) & (areas[second] > 0)

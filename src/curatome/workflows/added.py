@@ -72,6 +72,14 @@ def added_names(project: Project) -> list[str]:
     return sorted(path.stem for path in sources_folder(project).glob("*.json"))
 
 
+def added_counts(project: Project) -> dict[str, int]:
+    """Images of each of the project's sources."""
+    folder = sources_folder(project)
+    return {
+        name: pq.read_metadata(folder / f"{name}.parquet").num_rows for name in added_names(project)
+    }
+
+
 def load_added(project: Project, name: str) -> AddedSource:
     """A source of the project.
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from curatome.durable import write_file
 from curatome.errors import BuildError, SourceError
 from curatome.findings import Finding, Severity
-from curatome.hashes import bytes_hash, settings_hash
-from curatome.jobs import Limits, Task, progress, run_tasks, stage
+from curatome.hashes import settings_hash
+from curatome.jobs import Limits, Task, run_tasks
 from curatome.project import Project
 from curatome.slides.scale import HIGHEST_MPP, LOWEST_MPP
 from curatome.sources import (
@@ -26,7 +26,6 @@ from curatome.sources import (
     walk,
 )
 from curatome.sources.adapters import list_source
-from curatome.sources.listing import ImageBytes
 from curatome.workflows.added import (
     AddedSource,
     Wishes,
@@ -211,21 +210,6 @@ def _check_scales(listing: Listing, wishes: Wishes) -> None:
         )
 
 
-def hash_images(root: Path, entries: Sequence[Entry], column: str) -> list[tuple[str, int, str]]:
-    """Hash and size of each image file, or what is wrong with it. Run in a supervised child."""
-    reader = ImageBytes(root, column)
-    found = []
-    for entry in entries:
-        stage(f"hash {entry.place}")
-        try:
-            data = reader.read(entry)
-            found.append((bytes_hash(data), len(data), ""))
-        except (SourceError, OSError) as error:
-            found.append(("", 0, str(error)))
-        progress(images=1)
-    return found
-
-
 def _hashed(
     project: Project,
     root: Path,
@@ -240,7 +224,7 @@ def _hashed(
     partial = _partial(project, source.name)
     files = [partial / f"{settings_hash(_stamps(root, chunk))}.json" for chunk in chunks]
     tasks = [
-        Task(str(n), "curatome.workflows.sources:hash_images", (root, chunk, column))
+        Task(str(n), "curatome.sources.hashing:hash_images", (root, chunk, column))
         for n, chunk in enumerate(chunks)
         if not files[n].exists()
     ]
