@@ -189,6 +189,7 @@ def fields_of_view() -> str:
 _PARTS: Mapping[str, Callable[[], str]] = {
     "protocol": protocol,
     "tiles": lambda: columns(TILES),
+    "cells": lambda: columns(CELLS),
     "slides": lambda: columns(SLIDES),
     "regions": lambda: columns(REGIONS),
     "sources": lambda: columns(SOURCES),

@@ -265,8 +265,10 @@ def tissue_fraction(
     left, top, right, bottom = np.broadcast_arrays(
         *(np.asarray(edge, np.float64) for edge in (x0, y0, x1, y1))
     )
-    table = np.zeros(np.add(mask.mask.shape, 1), np.int64)
-    np.cumsum(np.cumsum(mask.mask, axis=0, dtype=np.int64), axis=1, out=table[1:, 1:])
+    table = np.zeros(np.add(mask.mask.shape, 1), np.int32)
+    inner = table[1:, 1:]
+    np.cumsum(mask.mask, axis=0, dtype=np.int32, out=inner)
+    np.cumsum(inner, axis=1, out=inner)
 
     def upto(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return _bilinear(table, y / mask.step_y, x / mask.step_x)
@@ -278,7 +280,7 @@ def tissue_fraction(
 
 
 def _bilinear(
-    table: npt.NDArray[np.int64], rows: npt.NDArray[np.float64], columns: npt.NDArray[np.float64]
+    table: npt.NDArray[np.int32], rows: npt.NDArray[np.float64], columns: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     rows = np.clip(rows, 0, table.shape[0] - 1)
     columns = np.clip(columns, 0, table.shape[1] - 1)

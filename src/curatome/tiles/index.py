@@ -59,8 +59,8 @@ class TileTable:
     def find(self, tile_ids: Sequence[str]) -> Rows:
         """Row numbers of tiles, (N,) int64, in the order asked for.
 
-        A few milliseconds per row group that is looked into, however many ids are asked for at
-        once; some tens where its ids are not in memory yet.
+        Takes some tens of milliseconds for each row group that is looked into, however many ids
+        are asked for at once.
 
         Raises:
             TableError: the manifest does not have one of the tiles.

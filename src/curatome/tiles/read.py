@@ -16,6 +16,7 @@ from curatome.tiles.encode import ToSrgb, decode
 from curatome.tiles.plane import Plane
 from curatome.tiles.record import SlideRecord, choose_planes, load_records
 from curatome.tiles.shards import read_member
+from curatome.units import Mpp
 
 
 def open_tiles(build: Path) -> TileSource:
@@ -92,7 +93,7 @@ class TileSource:
         return pixels
 
     def _plane(self, row: Mapping[str, Any], record: SlideRecord) -> Plane:
-        planes, _ = choose_planes(record.levels, record.mpp, record.scales, record.build)
+        planes, _ = choose_planes(record.levels, Mpp(*record.mpp), record.scales, record.build)
         return planes[row["scale"]]
 
     def _slide(self, slide: str) -> SlideReader:

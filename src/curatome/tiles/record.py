@@ -19,6 +19,7 @@ from curatome.hashes import settings_hash
 from curatome.protocol import BuildSettings, Protocol, Scale, TissueSettings
 from curatome.slides.readers.base import Level
 from curatome.slides.tissue import TissueMask
+from curatome.tables import TILES
 from curatome.tiles.grid import ScaleTiles, plan_tiles
 from curatome.tiles.plane import Plane, TooCoarse, choose_plane
 from curatome.units import Mpp
@@ -35,7 +36,7 @@ class SlideRecord(pydantic.BaseModel):
     Attributes:
         slide: first 16 digits of the content hash.
         sha256: content hash.
-        mpp: resolved µm per pixel and its source.
+        mpp: resolved µm per pixel along x and y; who said so is in `slides.parquet`.
         levels: the slide's levels.
         scales: the protocol's scales.
         build: the protocol's settings of builds.
@@ -57,7 +58,7 @@ class SlideRecord(pydantic.BaseModel):
 
     slide: str
     sha256: str
-    mpp: Mpp
+    mpp: tuple[float, float]
     levels: tuple[Level, ...]
     scales: tuple[Scale, ...]
     build: BuildSettings
@@ -83,9 +84,11 @@ class SlideRecord(pydantic.BaseModel):
 def slide_key(sha256: str, mpp: Mpp, protocol: Protocol) -> str:
     """What a slide's part of a build is known by: the slide, and a hash of all it depends on.
 
-    Library versions are recorded but not part of it: an update must not redo a dataset.
+    The columns of the manifest's rows are part of it, since parts hold such rows. Library versions
+    are recorded but no part of it: an update must not redo a dataset.
     """
-    inputs = [ENGINE, sha256, mpp.x, mpp.y, protocol.build_key_material()]
+    columns = [[column.name, str(column.type)] for column in TILES.columns]
+    inputs = [ENGINE, columns, sha256, mpp.x, mpp.y, protocol.build_key_material()]
     return f"{sha256[:16]}-{settings_hash(inputs)[:8]}"
 
 
@@ -104,7 +107,7 @@ def choose_planes(
 
 def plan_of(record: SlideRecord, mask: TissueMask) -> dict[str, ScaleTiles]:
     """The tiles of a surveyed slide; the same wherever it is computed."""
-    planes, _ = choose_planes(record.levels, record.mpp, record.scales, record.build)
+    planes, _ = choose_planes(record.levels, Mpp(*record.mpp), record.scales, record.build)
     return plan_tiles(record.scales, planes, mask, record.build)
 
 

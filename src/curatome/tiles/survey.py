@@ -92,7 +92,7 @@ def survey_slide(build: Path, source: SlideSource, protocol: Protocol) -> SlideR
     record = SlideRecord(
         slide=source.sha256[:16],
         sha256=source.sha256,
-        mpp=source.mpp,
+        mpp=(source.mpp.x, source.mpp.y),
         levels=levels,
         scales=protocol.scales,
         build=protocol.build,

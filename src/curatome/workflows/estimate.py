@@ -15,7 +15,7 @@ from curatome.workflows.runs import last_run
 PIXELS_PER_SECOND = 8e6
 """Of one worker, encoded pixels; used before this project has a run to learn from."""
 
-_HEADROOM = 1.1
+_HEADROOM = 1.25  # of the estimate that must be free: a sample of each slide is only a sample
 
 
 @dataclass(frozen=True)

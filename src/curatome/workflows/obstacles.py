@@ -17,11 +17,18 @@ def failed_slide(entry: SlideEntry, failure: Failure) -> Finding:
         code="ACQ001",
         severity=Severity.ERROR,
         subject=f"slide {entry.slide}",
-        message=f"{entry.name} could not be read: {failure}. It is left out of the build.",
+        message=f"{_what(entry, failure)} The slide is left out of the build.",
         remedy="Copy the file again from the scanner and run `curatome build` once more.",
         evidence={"kind": failure.kind, "stage": failure.stage},
         key="build",
     )
+
+
+def _what(entry: SlideEntry, failure: Failure) -> str:
+    # Readers say file, stage and remedy themselves; a child that died says neither.
+    if failure.kind == "error" and entry.name in failure.message:
+        return failure.message
+    return f"{entry.name} could not be read: {failure}."
 
 
 def changed_on_disk(entry: SlideEntry, path: Path, stamp: str | None) -> Finding | None:
@@ -53,7 +60,7 @@ def plan_findings(entry: SlideEntry, record: SlideRecord) -> list[Finding]:
             code="ACQ007",
             severity=Severity.WARNING,
             subject=subject,
-            message=f"{entry.name} at {record.mpp} is too coarse for scale {name}: "
+            message=f"{entry.name} at {entry.mpp} is too coarse for scale {name}: "
             f"it would be enlarged {factor:.3g}-fold.",
             remedy="Scan it at a higher power, leave it out, or raise max_enlargement under "
             "[build] if blurred tiles will do.",
