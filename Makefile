@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 12 --durations-min 1
-BENCHMARKS := standardize tissue memory readers build batches cluster
+BENCHMARKS := tiles batches memory cluster tissue
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check test acceptance bench docs clean

@@ -20,7 +20,7 @@ from curatome.protocol import Protocol
 from curatome.protocol.cohort import CASE_FIELDS, SLIDE_FIELDS
 from curatome.protocol.settings import Settings
 from curatome.sources import registered_sources
-from curatome.tables import REGIONS, SLIDES, SOURCES, TILES, TableSpec
+from curatome.tables import CELLS, REGIONS, SLIDES, SOURCES, TILES, TableSpec
 from curatome.tiles.rois import FIELDS_UM, borders
 
 FOLDER = Path(__file__).parent

@@ -1,6 +1,7 @@
 """A small build that tests write themselves: every tile is known by its color."""
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curatome.hashes import bytes_hash
@@ -21,13 +22,17 @@ def image(number, side=SIDE):
 
 
 def row(number, slide, scale, **place):
-    side = SIDES[scale]
-    zeros = dict.fromkeys(["x", "y", "enlargement", "tissue_fraction", "inside_fraction"], 0.0)
-    sizes = dict.fromkeys(["width", "height", "side_um", "mpp_x", "mpp_y"], float(side))
-    return {
-        "tile_id": f"{slide}_{scale}_{number * side}_0", "slide": slide, "case": f"C{slide[0]}",
-        "scale": scale, "side_px": side, "level": 0, **zeros, **sizes, **place,
-    }  # fmt: skip
+    """A row of the manifest; what reading does not look at is zero, false or empty."""
+    zero = {c.name: "" if c.type == pa.string() else 0 for c in TILES.columns if not c.nullable}
+    flags = {c.name: False for c in TILES.columns if c.type == pa.bool_()}
+    known = {
+        "tile_id": f"{slide}_{scale}_{number * SIDES[scale]}_0",
+        "slide": slide,
+        "case": f"C{slide[0]}",
+        "scale": scale,
+        "side_px": SIDES[scale],
+    }
+    return {**zero, **flags, **known, **place}
 
 
 def write_build(folder):

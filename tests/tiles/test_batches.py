@@ -1,4 +1,5 @@
 import os
+import pickle
 import re
 import shutil
 import subprocess
@@ -171,6 +172,15 @@ def test_arrays_are_used_again_when_nobody_looks_at_them(index):
     reader = BatchReader(index, 5, loading=Loading(ahead=2))
     owners = {id(batch.pixels.base) for _ in range(4) for batch in reader}
     assert len(owners) <= 2 + 3
+
+
+def test_a_reader_can_be_sent_to_another_process(index):
+    reader = BatchReader(index, 10, seed=4)
+    next(iter(reader))
+    sent = pickle.loads(pickle.dumps(reader))
+    for batch, other in zip(reader, sent, strict=True):
+        assert np.array_equal(batch.positions, other.positions)
+        assert np.array_equal(batch.pixels, other.pixels)
 
 
 def opened_files():

@@ -180,7 +180,7 @@ def test_a_slide_that_breaks_is_left_out_as_a_whole(tmp_path, slides, whole):
     assert "s2.svs" in finding.message
     assert "level 0 cannot be decoded" in finding.message
     assert finding.evidence["stage"]
-    assert f"stage: {finding.evidence['stage']}" in finding.message
+    assert "stage decode" in finding.message
     (entry,) = find_entries(project, ["s2"])
     assert rows(project) == [row for row in rows(whole) if row["slide"] != entry.slide]
     bad.write_bytes(sound)

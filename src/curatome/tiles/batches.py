@@ -306,7 +306,11 @@ class _Arrays:
 
     def __init__(self, shape: tuple[int, ...], limit: int) -> None:
         self._shape = shape
+        self._limit = limit
         self._arrays: deque[Pixels] = deque(maxlen=limit)
+
+    def __reduce__(self) -> tuple[type[_Arrays], tuple[tuple[int, ...], int]]:
+        return _Arrays, (self._shape, self._limit)
 
     def take(self) -> Pixels:
         for i in range(len(self._arrays)):

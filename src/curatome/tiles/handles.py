@@ -29,6 +29,9 @@ class ShardFiles:
     def __len__(self) -> int:
         return len(self._open)
 
+    def __reduce__(self) -> tuple[type[ShardFiles], tuple[Sequence[Path], int]]:
+        return ShardFiles, (self._paths, self._limit)  # another process opens its own
+
     def read(self, shard: int, offset: int, length: int) -> bytes:
         """The bytes of one member.
 
