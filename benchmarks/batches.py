@@ -20,7 +20,6 @@ import argparse
 import io
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 from benchmarks.environments import python_with
+from benchmarks.recording import keep, machine
 
 from curatome.project import create_project, open_project
 from curatome.tiles.index import TileIndex
@@ -39,7 +39,6 @@ from curatome.tiles.shards import ShardWriter, read_member
 from curatome.workflows.add import add_slides
 from curatome.workflows.build import build_project
 
-RESULT = Path(__file__).parent / "results" / "batches.txt"
 SLIDE = "slides/aperio/cmu-1-small-region.svs"
 BATCH = 64
 _PER_TAR = 1000
@@ -149,21 +148,6 @@ def run(way: Way, python: Path, folder: Path) -> dict[str, float] | None:
     return measured
 
 
-def machine() -> str:
-    """Machine, Python and commit."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).parent,
-    ).stdout.strip()
-    info = Path("/proc/cpuinfo")
-    models = [x for x in info.read_text().splitlines() if x.startswith("model name")]
-    model = models[0].partition(":")[2].strip() if models else platform.machine()
-    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, commit {commit}"
-
-
 def versions(python: Path, way: Way) -> str:
     """What is installed for a way, of what it needs."""
     names = [need.partition("==")[0] for need in way.needs] or ["simplejpeg", "numpy", "pyarrow"]
@@ -241,8 +225,7 @@ def main() -> None:
     )
     print("", *rows, sep="\n", file=out)
     print(out.getvalue())
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(out.getvalue())
+    keep("batches", out.getvalue())
 
 
 if __name__ == "__main__":

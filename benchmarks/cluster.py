@@ -17,7 +17,7 @@ from pathlib import Path
 
 import distributed
 import pyarrow.parquet as pq
-from benchmarks.batches import machine
+from benchmarks.recording import keep, machine
 from tests.killer import Killer
 from tests.many import PROTOCOL, write_slides
 from tests.workflows.made import tree
@@ -26,8 +26,6 @@ from curatome.project import create_project, open_project
 from curatome.workflows.add import add_slides
 from curatome.workflows.build import BuildResult, build_project
 from curatome.workflows.cluster import cluster_for
-
-RESULT = Path(__file__).parent / "results" / "cluster.txt"
 
 
 @dataclass(frozen=True)
@@ -123,8 +121,7 @@ def main() -> None:
         outcome = measure(Path(folder), options.slides, options.workers, options.every)
     text = report(outcome, options.slides, options.workers, options.every)
     print(text)
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(text)
+    keep("cluster", text)
     if outcome.other or outcome.lost or outcome.double:
         raise SystemExit(1)
 

@@ -14,7 +14,6 @@ import argparse
 import json
 import math
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from benchmarks.recording import keep, machine
 
 from curatome.phantom.svs import SvsOptions, write_svs
 from curatome.project import create_project, open_project
@@ -36,7 +36,6 @@ from curatome.workflows.watch import Silent
 Pixels = npt.NDArray[np.uint8]
 MPP = 0.499
 SIZES = ((10_000, 8_000), (30_000, 20_000))
-RESULT = Path(__file__).parent / "results" / "memory.txt"
 _PIECE = 2048
 _CELL = 256  # tissue begins and ends at multiples of this
 _SHARE = 0.1
@@ -201,20 +200,6 @@ def _measured(folder: Path, workers: int) -> Peaks:
     )
 
 
-def _machine() -> str:
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).parent,
-    ).stdout.strip()
-    info = Path("/proc/cpuinfo")
-    models = [x for x in info.read_text().splitlines() if x.startswith("model name")]
-    model = models[0].partition(":")[2].strip() if models else platform.machine()
-    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, commit {commit}"
-
-
 def report(sizes: Sequence[tuple[int, int]], scales: str, data: Path | None) -> str:
     """The table, printed line by line as it is made."""
     lines: list[str] = []
@@ -224,7 +209,7 @@ def report(sizes: Sequence[tuple[int, int]], scales: str, data: Path | None) -> 
         print(line, flush=True)
 
     say(f"Peak resident memory of a build, scales {scales}, JPEG")
-    say(_machine())
+    say(machine())
     say("tissue: " + ("a piece of cmu-1-small-region.svs" if data else "noise") + ", a tenth")
     say("")
     say(
@@ -264,8 +249,7 @@ def main() -> None:
     wanted = (options.width, options.height)
     sizes = [size for size in SIZES if math.prod(size) < math.prod(wanted)]
     text = report([*sizes, wanted], options.scales, options.data)
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(text)
+    keep("memory", text)
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ from typing import Any
 
 import numpy as np
 import openslide
-from benchmarks.batches import machine
 from benchmarks.environments import python_with
+from benchmarks.recording import keep, machine
 
 from curatome.hashes import file_sha256
 from curatome.phantom.svs import SvsOptions, write_svs
@@ -34,7 +34,6 @@ from curatome.tiles.record import SlideRecord, slide_key
 from curatome.tiles.survey import SlideSource, survey_slide
 from curatome.units import Mpp
 
-RESULT = Path(__file__).parent / "results" / "tiles.txt"
 TISSUE = "slides/aperio/cmu-1-small-region.svs"
 SIDE, TARGET = 256, 0.5
 SCALES = (("XL", 3840, ""), ("L", 960, "XL"), ("M", 384, "XL"), ("S", 96, "M"))
@@ -234,8 +233,7 @@ def main() -> None:
     lines += [", ".join(f"{name} {value:,}" for name, value in RECORDED.items())]
     text = "\n".join(lines) + "\n"
     print(text)
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(text)
+    keep("tiles", text)
 
 
 if __name__ == "__main__":

@@ -15,12 +15,15 @@ others do; and a mean color against a threshold, CPIA's rule, with our choice of
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from benchmarks.recording import keep, machine
 from scipy.ndimage import median_filter
 from tests.slides.tissue_pictures import CAMERAS, KINDS, MPP, cells_found, iou
 
@@ -166,10 +169,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of the real files")
     parser.add_argument("--seeds", type=int, default=5)
     options = parser.parse_args()
-    synthetic(options.seeds)
-    speed()
-    if options.data:
-        real(options.data)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        print(f"Tissue masks; {machine()}; {options.seeds} seeds\n")
+        synthetic(options.seeds)
+        speed()
+        if options.data:
+            real(options.data)
+    print(out.getvalue())
+    keep("tissue", out.getvalue())
 
 
 if __name__ == "__main__":
