@@ -152,6 +152,14 @@ class Store:
                 _upsert(connection, _files, {"path": path, "slide": entry.slide, "stamp": stamp})
             _replace_findings(connection, f"slide:{entry.slide}", findings)
 
+    def forget_slide(self, slide: str) -> None:
+        """Remove a slide, the files it was seen under, and what was found about it."""
+        with self._engine.begin() as connection:
+            connection.execute(_slides.delete().where(_slides.c.slide == slide))
+            connection.execute(_files.delete().where(_files.c.slide == slide))
+            for origin in (f"slide:{slide}", f"build:{slide}"):
+                _replace_findings(connection, origin, ())
+
     def files(self) -> dict[str, tuple[str, str]]:
         """Every path a slide was seen under, with the slide and the file's stamp."""
         with self._engine.connect() as connection:

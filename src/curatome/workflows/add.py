@@ -193,7 +193,10 @@ def _register(
             entry, findings = _entry(project, path, seen, declared.get(path))
             stamp = file_stamp(tasks[path].path) or ""
             project.store.save_slide(entry, findings, {path: stamp})
+            project.store.save_findings(f"file:{path}", ())
             touched.add(entry.slide)
+            if path in files and files[path][0] != entry.slide:
+                _after_replacement(project, files[path][0])
         else:
             project.store.save_findings(f"file:{path}", [_unhashed(path, outcome.failure)])
         watcher.advance(1)
@@ -242,11 +245,27 @@ def _entry(
     )
 
 
+def _after_replacement(project: Project, slide: str) -> None:
+    """Another slide lies where this one lay: it has moved, or there is no such slide any more."""
+    entry = project.store.slide(slide)
+    elsewhere = [
+        path
+        for path, (held, _) in project.store.files().items()
+        if held == slide and project.absolute(path).exists()
+    ]
+    if entry is not None and elsewhere:
+        findings = project.store.findings(f"slide:{slide}")
+        project.store.save_slide(replace(entry, path=elsewhere[0]), findings)
+    else:
+        project.store.forget_slide(slide)
+
+
 def _place(project: Project, before: SlideEntry | None, path: str) -> str:
     """A copy under another name does not move a slide that is still where it was."""
-    if before is not None and project.absolute(before.path).exists():
-        return before.path
-    return path
+    if before is None:
+        return path
+    _, stamp = project.store.files().get(before.path, ("", ""))
+    return before.path if file_stamp(project.absolute(before.path)) == stamp else path
 
 
 def _declare(project: Project, declared: Mapping[str, SlideRow]) -> set[str]:
