@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+# Children do not look for modules in the working folder, but those of tests need their tasks.
+_ROOT = str(Path(__file__).parents[1])
+os.environ["PYTHONPATH"] = os.pathsep.join([_ROOT, os.environ.get("PYTHONPATH", "")]).rstrip(":")
+
 _DATA = Path(os.environ.get("CURATOME_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 

@@ -124,6 +124,8 @@ def stopped_build(folder):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A shell starts what it puts in the background with this signal ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     for line in child.stderr:
         if line.startswith("looking for tissue"):

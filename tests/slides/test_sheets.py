@@ -32,8 +32,8 @@ def test_delimiters_and_byte_order_mark(tmp_path, mark, encoding):
     text = "\r\n".join(lines).replace(",", mark)
     path = sheet(tmp_path, text, encoding=encoding)
     assert read_slide_table(path, SLIDE_FIELDS) == [
-        SlideRow(path, 2, "a.svs", Mpp(0.25, 0.25, "table"), {"case": "C1", "stain": "H&E"}),
-        SlideRow(path, 3, "b.svs", None, {"case": "C2", "stain": "HER2 é"}),
+        SlideRow(path, 2, "a.svs", Mpp(0.25, 0.25, "table"), {"case": "C1", "stain": "H&E"}, True),
+        SlideRow(path, 3, "b.svs", None, {"case": "C2", "stain": "HER2 é"}, True),
     ]
 
 

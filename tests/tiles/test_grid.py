@@ -123,3 +123,29 @@ def test_parents_across_mpp():
     assert (a.parent >= 0).all()
     np.testing.assert_array_equal(b.x[a.parent] * 2, a.x // 1024 * 1024)
     np.testing.assert_array_equal(b.y[a.parent] * 2, a.y // 1024 * 1024)
+
+
+@pytest.mark.parametrize("edge", ["drop", "pad"])
+def test_children_at_the_border_have_the_last_of_overlapping_parents(edge):
+    scales = [
+        Scale(name="P", mpp=0.5, side_px=400, stride_px=200),
+        Scale(name="C", mpp=0.5, side_px=100, parent="P"),
+    ]
+    tiles = plan((1000, 1000), scales, 0.5, edge=edge)
+    outer, inner = tiles["P"], tiles["C"]
+    assert len(inner) == 100
+    assert (inner.parent >= 0).all()
+    for place in ("x", "y"):
+        start, end = getattr(outer, place)[inner.parent], getattr(inner, place)
+        assert (start <= end).all()
+        assert (end + 100 <= start + 400).all()
+
+
+def test_no_padded_tile_is_all_padding():
+    scales = [Scale(name="A", mpp=0.5, side_px=960, min_tissue=0)]
+    for width, wanted in ((960, 1), (961, 2)):
+        tiles = plan((width, 960), scales, 0.5, edge="pad")["A"]
+        assert len(tiles) == wanted
+    sliver = plan((1921, 1920), [Scale(name="A", mpp=1.001, side_px=960, min_tissue=0)], 0.5,
+                  edge="pad")["A"]  # fmt: skip
+    assert len(sliver) == 1  # 959.5 x 959.04 px

@@ -79,3 +79,41 @@ def test_a_copy_is_one_slide_with_a_finding_until_it_is_gone(project, tmp_path):
 def test_a_path_without_a_slide_is_an_error(project, tmp_path):
     with pytest.raises(ProjectError, match=r"no slide at .*nowhere"):
         add_slides(project, [tmp_path / "nowhere"])
+
+
+def test_a_slide_whose_first_copy_is_gone_is_found_at_the_other(project, tmp_path):
+    path, copy = slide(tmp_path / "a.svs", 1), tmp_path / "copy.svs"
+    shutil.copy(path, copy)
+    add_slides(project, [path, copy], workers=1)
+    (entry,) = project.store.slides()
+    gone, left = (path, copy) if entry.name == "a.svs" else (copy, path)
+    gone.unlink()
+    add_slides(project, [left])
+    (entry,) = project.store.slides()
+    assert project.absolute(entry.path) == left
+
+
+def test_an_emptied_cell_takes_back_what_it_said(project, tmp_path):
+    path, table = slide(tmp_path / "a.svs", 1), tmp_path / "slides.csv"
+    table.write_text("path,case,mpp\na.svs,C1,0.7\n")
+    (told,) = add_slides(project, [path], table).slides
+    assert (told.case, told.mpp.x, told.mpp.source) == ("C1", 0.7, "table")
+    table.write_text("path,case,mpp\na.svs,,\n")
+    (untold,) = add_slides(project, [], table).slides
+    assert (untold.case, untold.mpp.source) == (None, "file")
+    table.write_text("path,case\na.svs,C2\n")  # a table without the column says nothing of it
+    (entry,) = add_slides(project, [], table).slides
+    assert (entry.case, entry.mpp.source) == ("C2", "file")
+
+
+def test_a_renamed_slide_keeps_its_case_though_its_name_is_taken(project, tmp_path):
+    folder = tmp_path / "slides"
+    path, table = slide(folder / "a.svs", 1), tmp_path / "slides.csv"
+    table.write_text("path,case\na.svs,C1\n")
+    (first,) = add_slides(project, [folder], table).slides
+    path.rename(folder / "z.svs")
+    slide(path, 2)
+    add_slides(project, [folder], workers=1)
+    cases = {entry.name: (entry.slide, entry.case) for entry in project.store.slides()}
+    assert cases["z.svs"] == (first.slide, "C1")
+    assert cases["a.svs"][1] is None

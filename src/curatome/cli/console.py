@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import is_dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -144,12 +145,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Finding):
         plain = {name: _plain(item) for name, item in vars(value).items()}
         return {**plain, "fingerprint": value.fingerprint}
-    if isinstance(value, IntEnum):
+    if isinstance(value, IntEnum | Path):
         return str(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {name: _plain(item) for name, item in vars(value).items()} or asdict(value)
+        return {name: _plain(item) for name, item in vars(value).items()}
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item) for item in value]
-    return str(value) if isinstance(value, Path) else value
+    # JSON has neither NaN nor infinity.
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -206,7 +206,7 @@ class _Child:
         self._limits = limits
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "curatome.jobs.child", *map(str, numbers)],
+            [sys.executable, "-P", "-m", "curatome.jobs.child", *map(str, numbers)],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=self._stderr,

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import URL
+
 from curatome.durable import write_file
 from curatome.errors import ProjectError
 from curatome.project.store import Store, open_store
@@ -80,6 +82,10 @@ class Project:
             yield
 
 
+def _database(root: Path) -> URL:
+    return URL.create("sqlite", database=str(root / _HIDDEN / "store.sqlite"))
+
+
 def create_project(root: Path, protocol_text: str) -> Project:
     """Make a project folder with a protocol.
 
@@ -111,4 +117,4 @@ def open_project(start: Path) -> Project:
         )
     protocol = load_protocol(root / PROTOCOL_FILE)
     (root / _HIDDEN).mkdir(exist_ok=True)
-    return Project(root, protocol, open_store(f"sqlite:///{root / _HIDDEN / 'store.sqlite'}"))
+    return Project(root, protocol, open_store(_database(root)))

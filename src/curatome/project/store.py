@@ -192,7 +192,7 @@ class Store:
             _replace_findings(connection, origin, findings)
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str | sa.URL) -> Store:
     """The store at a database URL, made if it is new.
 
     Raises:

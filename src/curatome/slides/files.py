@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,13 +33,16 @@ class SlideFiles:
     path: Path
     files: tuple[Path, ...]
 
-    def sha256(self) -> str:
+    def sha256(self, tick: Callable[[int], None] | None = None) -> str:
         """The slide's content hash, 64 hex digits, over all of its files.
+
+        Args:
+            tick: told after each piece how many bytes it had.
 
         Raises:
             OSError: a file cannot be read.
         """
-        return files_sha256(self.files)
+        return files_sha256(self.files, tick)
 
 
 def slide_id(sha256: str) -> str:

@@ -27,6 +27,7 @@ class SlideRow:
         row: number of the row as a spreadsheet shows it; the header is row 1.
         slide: path, file name or stem of the slide, as written.
         mpp: the scale, or None if the row gives none.
+        has_mpp: whether the table has a column for it, so that an empty cell takes it back.
         values: the other columns by name of their field; None where a cell is empty.
     """
 
@@ -35,6 +36,7 @@ class SlideRow:
     slide: str
     mpp: Mpp | None = None
     values: Mapping[str, FieldValue] = field(default_factory=dict)
+    has_mpp: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ def read_slide_table(path: Path, fields: Mapping[str, Field]) -> list[SlideRow]:
         sheet.refuse([f"row 1: there is {given.pop()} alone. Give mpp_x and mpp_y, or mpp."])
 
     def make(row: int, slide: str, values: dict[str, FieldValue]) -> SlideRow:
-        return SlideRow(path, row, slide, _take_mpp(values), values)
+        has_mpp = bool(given) or "mpp" in sheet.columns
+        return SlideRow(path, row, slide, _take_mpp(values), values, has_mpp)
 
     return sheet.each(make)
 
@@ -179,7 +182,7 @@ def _no_slide(row: SlideRow) -> Finding:
         Severity.WARNING,
         f"file {row.sheet.name}",
         f'{row.sheet.name} row {row.row}: no slide is called "{row.slide}".',
-        "Correct the name, or add the slide with `curatome add`.",
+        "Correct the name, or name the slide and this table in one `curatome add`.",
         evidence={"row": row.row, "slide": row.slide},
         key=row.slide,
     )

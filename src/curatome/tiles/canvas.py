@@ -124,10 +124,13 @@ def _render_piece(slide: SlideReader, plane: Plane, corner: tuple[int, int], out
     source_x, source_y = level.downsample_x * plane.shrink, level.downsample_y * plane.shrink
     margin_x = _MARGIN * source_x if source_x > plane.step_x else 0.0
     margin_y = _MARGIN * source_y if source_y > plane.step_y else 0.0
+    # The level may end a little before the canvas does; its last pixel continues then.
+    last_x = (int(level.width / plane.shrink) - 1) * source_x
+    last_y = (int(level.height / plane.shrink) - 1) * source_y
     region = slide.read(
         plane.level,
-        x - margin_x,
-        y - margin_y,
+        min(x - margin_x, last_x),
+        min(y - margin_y, last_y),
         x + out.shape[1] * plane.step_x + margin_x,
         y + out.shape[0] * plane.step_y + margin_y,
         shrink=plane.shrink,

@@ -100,7 +100,9 @@ def plan_tiles(
         first_block = 1 + max(int(tiles.block.max(initial=-1)) for tiles in plan.values())
         first_unit = len(unit_tiles(plan))
     return {
-        scale.name: _with_parents(plan[scale.name], plan) for scale in scales if scale.name in plan
+        scale.name: _with_parents(plan[scale.name], plan, settings.edge)
+        for scale in scales
+        if scale.name in plan
     }
 
 
@@ -124,8 +126,8 @@ def unit_pixels(plan: Mapping[str, ScaleTiles]) -> Indices:
 
 def _kept(scale: Scale, plane: Plane, mask: TissueMask, edge: str) -> ScaleTiles:
     side = scale.side_px
-    columns = positions(plane.extent_x, side, scale.stride, edge)
-    rows = positions(plane.extent_y, side, scale.stride, edge)
+    columns = positions(_length(plane.extent_x, edge), side, scale.stride, edge)
+    rows = positions(_length(plane.extent_y, edge), side, scale.stride, edge)
     x, y = np.tile(columns, len(rows)), np.repeat(rows, len(columns))
     tissue = tissue_fraction(
         mask,
@@ -148,6 +150,11 @@ def _kept(scale: Scale, plane: Plane, mask: TissueMask, edge: str) -> ScaleTiles
         none,
         none,
     )
+
+
+def _length(extent: float, edge: str) -> float:
+    # Padded tiles begin where there is a pixel of the slide, one with its center on it.
+    return extent if edge == "drop" else math.floor(extent + 0.5)
 
 
 def _overlap(start: Indices, side: int, extent: float) -> npt.NDArray[np.float64]:
@@ -186,15 +193,16 @@ def _with_units(kept: Sequence[ScaleTiles], first_block: int, first_unit: int) -
     return ordered
 
 
-def _with_parents(tiles: ScaleTiles, plan: Mapping[str, ScaleTiles]) -> ScaleTiles:
+def _with_parents(tiles: ScaleTiles, plan: Mapping[str, ScaleTiles], edge: str) -> ScaleTiles:
     parents = plan.get(tiles.scale.parent or "")
     if parents is None or not len(parents):
         return tiles
     # Along each axis: the last place of the parent's grid at or before the child's left edge.
     # If the parent's tiles overlap, that one reaches furthest to the right (see protocol.nests).
-    columns = _last_before(tiles.x * tiles.plane.step_x, parents.scale, parents.plane.step_x)
-    rows = _last_before(tiles.y * tiles.plane.step_y, parents.scale, parents.plane.step_y)
-    wanted = rows * parents.scale.stride << 32 | columns * parents.scale.stride
+    outer, inner = parents.plane, tiles.plane
+    x = _last_before(tiles.x * inner.step_x / outer.step_x, outer.extent_x, parents.scale, edge)
+    y = _last_before(tiles.y * inner.step_y / outer.step_y, outer.extent_y, parents.scale, edge)
+    wanted = y << 32 | x
     known = parents.y << 32 | parents.x
     order = np.argsort(known)
     at = np.searchsorted(known[order], wanted).clip(max=len(known) - 1)
@@ -214,5 +222,11 @@ def _contains(parents: ScaleTiles, found: Indices, tiles: ScaleTiles) -> npt.NDA
     )
 
 
-def _last_before(start: npt.NDArray[np.floating[Any]], parent: Scale, step: float) -> Indices:
-    return np.asarray(np.floor(start / (parent.stride * step) + _SLACK), np.int64)
+def _last_before(
+    start: npt.NDArray[np.floating[Any]], extent: float, parent: Scale, edge: str
+) -> Indices:
+    """The last place of a parent's grid, in its canvas pixels, at or before each start."""
+    places = positions(_length(extent, edge), parent.side_px, parent.stride, edge)
+    if not len(places):
+        return np.full(len(start), -1, np.int64)
+    return np.asarray(places[np.searchsorted(places, start + _SLACK, side="right") - 1])

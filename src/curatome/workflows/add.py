@@ -11,7 +11,7 @@ from typing import Any
 
 from curatome.errors import ProjectError, SlideError, UnsupportedSlide
 from curatome.findings import Finding
-from curatome.jobs import Failure, Limits, Outcome, Task, run_tasks, stage
+from curatome.jobs import Failure, Limits, Outcome, Task, progress, run_tasks, stage
 from curatome.project import Project, SlideEntry
 from curatome.protocol import FieldValue
 from curatome.slides.files import SlideFiles, slide_id
@@ -21,6 +21,8 @@ from curatome.slides.scale import resolve_mpp
 from curatome.slides.sheets import SlideRow, match_rows, read_case_table, read_slide_table
 from curatome.units import Mpp
 from curatome.workflows.watch import Silent, Watcher
+
+_SEARCH_SECONDS = 3600.0  # to search folders, which may lie on a slow share
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def look_at(files: SlideFiles) -> Seen:
         OSError: a file cannot be read.
     """
     stage("hash")
-    sha256 = files.sha256()
+    sha256 = files.sha256(lambda size: progress(bytes=size))
     try:
         return Seen(sha256, probe(files.path, stage))
     except UnsupportedSlide as error:
@@ -152,7 +154,7 @@ def judge(entry: SlideEntry) -> tuple[SlideEntry, list[Finding]]:
 def _find(paths: Sequence[str | Path]) -> list[SlideFiles]:
     # DICOM series are grouped by what their headers say, so even this happens in a child.
     task = Task("find", "curatome.slides.files:find_slides", ([str(path) for path in paths],))
-    for outcome in run_tasks([task]):
+    for outcome in run_tasks([task], limits=Limits(silence_seconds=_SEARCH_SECONDS)):
         if outcome.failure is not None:
             raise ProjectError(str(outcome.failure))
         return [replace(files, path=_absolute(files.path)) for files in outcome.value]
@@ -175,33 +177,50 @@ def _register(
     files = project.store.files()
     touched: set[str] = set()
     tasks: dict[str, SlideFiles] = {}
+    stamps: dict[str, str] = {}
     for slide in found:
         path = project.relative(slide.path)
-        known = files.get(path)
-        if known is not None and known[1] == file_stamp(slide.path):
-            touched.add(known[0])
+        stamps[path] = file_stamp(slide.path) or ""
+        if files.get(path, ("", ""))[1] == stamps[path] and _still_known(project, path, files):
+            touched.add(files[path][0])
         else:
             tasks[path] = slide
     if not tasks:
         return touched
     work = [Task(path, "curatome.workflows.add:look_at", (slide,)) for path, slide in tasks.items()]
     watcher.start("reading slides", len(work), "slides")
+    replaced = set()
     for outcome in run_tasks(work, workers, Limits()):
         path = outcome.task.key
         seen = outcome.value or _after_failure(tasks[path], outcome)
         if seen is not None:
             entry, findings = _entry(project, path, seen, declared.get(path))
-            stamp = file_stamp(tasks[path].path) or ""
-            project.store.save_slide(entry, findings, {path: stamp})
+            project.store.save_slide(entry, findings, {path: stamps[path]})
             project.store.save_findings(f"file:{path}", ())
             touched.add(entry.slide)
             if path in files and files[path][0] != entry.slide:
-                _after_replacement(project, files[path][0])
+                replaced.add(files[path][0])
         else:
             project.store.save_findings(f"file:{path}", [_unhashed(path, outcome.failure)])
         watcher.advance(1)
+    for slide_before in replaced:
+        _after_replacement(project, slide_before)
     watcher.finish()
     return touched
+
+
+def _still_known(project: Project, path: str, files: Mapping[str, tuple[str, str]]) -> bool:
+    """Whether a file need not be read again; its slide is moved here if it is nowhere else.
+
+    What could not be used is looked at again: the disk may have been at fault, not the file.
+    """
+    entry = project.store.slide(files[path][0])
+    if entry is None or entry.state not in ("ready", "held"):
+        return False
+    if file_stamp(project.absolute(entry.path)) != files.get(entry.path, ("", ""))[1]:
+        findings = project.store.findings(f"slide:{entry.slide}")
+        project.store.save_slide(replace(entry, path=path), findings)
+    return True
 
 
 def _after_failure(files: SlideFiles, outcome: Outcome) -> Seen | None:
@@ -289,9 +308,12 @@ def _declare(project: Project, declared: Mapping[str, SlideRow]) -> set[str]:
 def _with_row(entry: SlideEntry, row: SlideRow | None) -> SlideEntry:
     if row is None:
         return entry
-    values = {name: value for name, value in _plain(row.values).items() if value is not None}
-    table_mpp = (row.mpp.x, row.mpp.y) if row.mpp else entry.table_mpp
-    return replace(entry, declared={**entry.declared, **values}, table_mpp=table_mpp)
+    declared = {**entry.declared, **_plain(row.values)}
+    known = {name: value for name, value in declared.items() if value is not None}
+    table_mpp = entry.table_mpp
+    if row.mpp is not None or row.has_mpp:
+        table_mpp = (row.mpp.x, row.mpp.y) if row.mpp else None
+    return replace(entry, declared=known, table_mpp=table_mpp)
 
 
 def _plain(values: Mapping[str, FieldValue]) -> dict[str, Any]:

@@ -125,6 +125,7 @@ def build_project(
         work = [(job, job.missing(parts)) for job in jobs]
         estimate = estimate_build(project, [(job.record, units) for job, units in work], workers)
         course.watcher.estimated(estimate)
+        _save_findings(jobs, course)
         if not dry_run:
             check_room(estimate, project.build)
             _make_units(work, course)
@@ -267,6 +268,11 @@ def _memory(protocol: Protocol) -> int:
 
 
 def _save_findings(jobs: Sequence[Job], course: _Course) -> None:
+    # A slide that is not ready any more has findings of its own; those of its build are past.
+    built = {job.entry.slide for job in jobs}
+    for entry in course.project.store.slides():
+        if entry.slide not in built and entry.state != "ready":
+            course.project.store.save_findings(f"build:{entry.slide}", ())
     for job in jobs:
         found = [course.failed[job.source.key]] if job.source.key in course.failed else []
         if job.record is not None:

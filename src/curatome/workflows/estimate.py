@@ -76,7 +76,7 @@ def estimate_build(
         by_scale=by_scale,
         bytes=round(size) if shards else 0,
         seconds=pixels / (rate * workers) if shards else 0.0,
-        free=shutil.disk_usage(project.root).free,
+        free=shutil.disk_usage(project.build).free,
     )
 
 

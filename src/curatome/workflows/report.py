@@ -148,7 +148,7 @@ def _sheets(
             of_scale = tiles.filter(pc.equal(tiles["scale"], scale.name))
             chosen = _spread(of_scale)
             rows = _full_rows(manifest_path(project.build), chosen)
-            samples = tuple(_sample(source, row, names[row["slide"]]) for row in rows)
+            samples = tuple(_sample(source, row, names.get(row["slide"], "")) for row in rows)
             yield _sheet(scale, of_scale, samples)
     finally:
         source.close()

@@ -67,9 +67,15 @@ def save_run(project: Project, counts: dict[str, int], seconds: float, workers: 
 
 
 def last_run(project: Project) -> Run | None:
-    """The latest build that made something, or None."""
-    records = sorted(_folder(project).glob("*.json"))
-    return Run(**json.loads(records[-1].read_bytes())) if records else None
+    """The latest build that encoded something, or None; a damaged record is passed over."""
+    for path in sorted(_folder(project).glob("*.json"), reverse=True):
+        try:
+            run = Run(**json.loads(path.read_bytes()))
+        except (ValueError, TypeError):
+            continue
+        if run.bytes:
+            return run
+    return None
 
 
 def _folder(project: Project) -> Path:
