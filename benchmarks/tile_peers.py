@@ -2,8 +2,8 @@
 
     PEER/bin/python tile_peers.py NAME SLIDE TASK.json
 
-Prints CPU seconds and tiles as JSON. Only the entries of Curatome import anything of it. A task
-holds `mpp` (of the slide), `target`, `side`, `places` (columns and rows of the grid) and, for
+Prints CPU seconds and encoded pixels as JSON. Only the entries of Curatome import anything of it.
+A task holds `mpp` (of the slide), `target`, `side`, `places` (columns and rows of the grid) and, for
 Curatome, `protocol` and `build`.
 """
 
@@ -31,7 +31,7 @@ def curatome(slide: Path, task: Task) -> int:
 
     build, key = Path(task["build"]), task["key"]
     units = load_record(build, key).units  # type: ignore[union-attr]
-    return sum(build_unit(build, slide, key, unit)["tiles"] for unit in range(units))
+    return sum(build_unit(build, slide, key, unit)["pixels"] for unit in range(units))
 
 
 def bare_loop(slide: Path, task: Task) -> int:
@@ -49,7 +49,7 @@ def bare_loop(slide: Path, task: Task) -> int:
             tile = simplejpeg.decode_jpeg(data, min_height=half, min_width=half)
             picture[j * half : (j + 1) * half, i * half : (i + 1) * half] = tile
         simplejpeg.encode_jpeg(picture, quality=QUALITY, colorsubsampling="420", fastdct=False)
-    return len(task["places"])
+    return len(task["places"]) * task["side"] ** 2
 
 
 def openslide_lanczos(slide: Path, task: Task) -> int:
@@ -74,7 +74,7 @@ def _regions(slide: Any, task: Task) -> int:
         region = slide.read_region(corner, 0, (span, span)).convert("RGB")
         tile = region.resize((side, side), Image.Resampling.LANCZOS)
         tile.save(io.BytesIO(), "JPEG", quality=QUALITY)
-    return len(task["places"])
+    return len(task["places"]) * task["side"] ** 2
 
 
 def pyvips(slide: Path, task: Task) -> int:
@@ -90,7 +90,7 @@ def pyvips(slide: Path, task: Task) -> int:
         data = region.fetch(*corner, span, span)
         part = pyvips.Image.new_from_memory(data, span, span, 3, "uchar")
         part.resize(side / span, kernel="lanczos3").jpegsave_buffer(Q=QUALITY)
-    return len(task["places"])
+    return len(task["places"]) * task["side"] ** 2
 
 
 def cucim(slide: Path, task: Task) -> int:
@@ -105,7 +105,7 @@ def cucim(slide: Path, task: Task) -> int:
         region = np.asarray(image.read_region(corner, (span, span), 0))
         tile = Image.fromarray(region[..., :3]).resize((side, side), Image.Resampling.LANCZOS)
         tile.save(io.BytesIO(), "JPEG", quality=QUALITY)
-    return len(task["places"])
+    return len(task["places"]) * task["side"] ** 2
 
 
 def cpia(slide: Path, task: Task) -> int:
@@ -128,7 +128,7 @@ def cpia(slide: Path, task: Task) -> int:
                     for left in range(0, 3840, side):
                         tile = parent.crop((left, top, left + side, top + side))
                         tile.save(out / f"{name}_{x}_{y}_{left}_{top}.jpg", quality=QUALITY)
-                        made += 1
+                        made += side * side
     return made
 
 
@@ -158,7 +158,7 @@ def codecs_of_cpia_scales(slide: Path, task: Task) -> int:
                     simplejpeg.encode_jpeg(
                         piece, quality=QUALITY, colorsubsampling="420", fastdct=False
                     )
-                    made += 1
+                    made += side * side
     return made
 
 
@@ -183,8 +183,8 @@ def main() -> None:
     if name not in ("cpia", "codecs_of_cpia_scales"):
         WAYS[name](slide, few)  # libraries loaded, files in the page cache
     started = time.process_time()
-    tiles = WAYS[name](slide, task)
-    print(json.dumps({"cpu": time.process_time() - started, "tiles": tiles}))
+    pixels = WAYS[name](slide, task)
+    print(json.dumps({"cpu": time.process_time() - started, "pixels": pixels}))
 
 
 if __name__ == "__main__":
