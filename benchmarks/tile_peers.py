@@ -3,8 +3,8 @@
     PEER/bin/python tile_peers.py NAME SLIDE TASK.json
 
 Prints CPU seconds and encoded pixels as JSON. Only the entries of Curatome import anything of it.
-A task holds `mpp` (of the slide), `target`, `side`, `places` (columns and rows of the grid) and, for
-Curatome, `protocol` and `build`.
+A task holds `mpp` (of the slide), `target`, `side`, `places` (columns and rows of the grid)
+and, for Curatome, `build` and `key`.
 """
 
 from __future__ import annotations
