@@ -73,6 +73,7 @@ def main() -> None:
         )
         sys.exit(ERROR)
     except Exception:
+        # The front door: what nobody foresaw ends here too, with its trace and whom to tell.
         traceback.print_exc()
         errors.print(
             "[bold red]error:[/] this is a defect of Curatome, not of your data. Please report "
