@@ -5,6 +5,7 @@
     ├── ProjectError           the project folder is missing, locked or of another version
     ├── TableError             a table misses a column, or holds a value it may not
     ├── SourceError            a dataset of images is not laid out as it is said to be
+    ├── AnnotationError        a file of annotations, or an edit of one, cannot be accepted
     ├── SlideError             something is wrong with one slide
     │   ├── UnreadableSlide    its file cannot be decoded
     │   └── UnsupportedSlide   it is sound, but not a bright-field RGB image
@@ -35,6 +36,10 @@ class TableError(CuratomeError):
 
 class SourceError(CuratomeError):
     """A copy of a dataset of images, or what describes it, cannot be used."""
+
+
+class AnnotationError(CuratomeError):
+    """A file of annotations cannot be read, or an annotation cannot be what it should become."""
 
 
 class SlideError(CuratomeError):

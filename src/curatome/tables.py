@@ -158,6 +158,33 @@ CELLS = TableSpec(
     ),
 )
 
+_TEXTS = pa.list_(pa.field("item", pa.string(), nullable=False))
+
+ANNOTATIONS = TableSpec(
+    "annotations",
+    (
+        Column("annotation", _TEXT, "UUID that survives export and re-import"),
+        Column("image", _TEXT, "slide or image that it lies on", nullable=True),
+        Column("kind", _TEXT, "how to read the geometry, of annotations.model.KINDS"),
+        Column("geometry", pa.binary(), "WKB; none for a whole image", "level-0 px", True),
+        Column("mask", pa.binary(), "1-bit PNG over the geometry's bounds", nullable=True),
+        Column("nucleus", pa.binary(), "a cell's nucleus, WKB", "level-0 px", nullable=True),
+        Column("labels", _TEXTS, "one class, several labels, or none"),
+        Column("cannot_judge", pa.bool_(), "the reader saw it and could not say"),
+        Column("confidence", _REAL, "0 to 1, the reader's or a model's", nullable=True),
+        Column("reader", _TEXT, "who says so", nullable=True),
+        Column("read", pa.int16(), "1, or 2 and more when a reader reads again"),
+        Column("guideline", _TEXT, "version it was made under", nullable=True),
+        Column("time", pa.timestamp("us", "UTC"), "when it was made", nullable=True),
+        Column("tool", _TEXT, "what it was made with", nullable=True),
+        Column("basis", _TEXT, "imported, drawn, proposed or adjudicated"),
+        Column("parents", _TEXTS, "annotations that it was made from"),
+        Column("name", _TEXT, "the object's own name", nullable=True),
+        Column("foreign", _TEXT, "its id in the file it came from", nullable=True),
+        Column("properties", _TEXT, "measurements and all else the file says, JSON"),
+    ),
+)
+
 FINDINGS = TableSpec(
     "findings",
     (

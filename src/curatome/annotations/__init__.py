@@ -1,0 +1,1 @@
+"""Annotations of every tool as one table with a history."""
