@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 _MARK = ".unfinished"
+_BUFFER_BYTES = 1 << 20  # a system call costs as much as copying tens of kilobytes
 
 
 @contextmanager
@@ -24,7 +25,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}{_MARK}")
     try:
-        with beside.open("xb") as stream:
+        with beside.open("xb", buffering=_BUFFER_BYTES) as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())

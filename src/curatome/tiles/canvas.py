@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curatome.slides.readers.base import Pixels, SlideReader
+from curatome.slides.readers.stored import StoredTileReader
 from curatome.slides.resample import resample
 from curatome.tiles.plane import Plane
 
@@ -122,6 +123,13 @@ def _render_piece(slide: SlideReader, plane: Plane, corner: tuple[int, int], out
     level = slide.facts.levels[plane.level]
     x, y = corner[0] * plane.step_x, corner[1] * plane.step_y
     source_x, source_y = level.downsample_x * plane.shrink, level.downsample_y * plane.shrink
+    as_stored = (source_x, source_y) == (plane.step_x, plane.step_y)
+    if (
+        as_stored
+        and isinstance(slide, StoredTileReader)
+        and slide.fill(plane.level, corner, plane.shrink, out)
+    ):
+        return
     margin_x = _MARGIN * source_x if source_x > plane.step_x else 0.0
     margin_y = _MARGIN * source_y if source_y > plane.step_y else 0.0
     # The level may end a little before the canvas does; its last pixel continues then.
@@ -160,11 +168,11 @@ def _strips(
 
 def _runs(starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
     """Unions of intervals, from left to right."""
-    runs: list[tuple[int, int]] = []
+    if not len(starts):
+        return []
     order = np.argsort(starts, kind="stable")
-    for start, end in zip(starts[order].tolist(), ends[order].tolist(), strict=True):
-        if runs and start <= runs[-1][1]:
-            runs[-1] = (runs[-1][0], max(runs[-1][1], end))
-        else:
-            runs.append((start, end))
-    return runs
+    starts, reached = starts[order], np.maximum.accumulate(ends[order])
+    gaps = np.flatnonzero(starts[1:] > reached[:-1])
+    first = starts[np.concatenate([[0], gaps + 1])]
+    last = reached[np.concatenate([gaps, [len(starts) - 1]])]
+    return list(zip(first.tolist(), last.tolist(), strict=True))

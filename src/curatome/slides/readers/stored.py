@@ -91,18 +91,40 @@ class StoredTileReader:
         lag = self.stored[level].lag(shrink)
         lag_x, lag_y = lag * at.downsample_x, lag * at.downsample_y
         # A reduced pixel at the edge that would lie partly off the level is left out.
-        left, right = span(x0 + lag_x, x1 + lag_x, step_x, max(1, int(at.width / shrink)))
-        top, bottom = span(y0 + lag_y, y1 + lag_y, step_y, max(1, int(at.height / shrink)))
-        try:
-            pixels = self._paint(level, (left, top, right, bottom), shrink)
-        except DECODE_ERRORS as error:
-            raise UnreadableSlide(
-                f"{self._path.name}: level {level} cannot be decoded in the box from "
-                f"({x0:.0f}, {y0:.0f}) to ({x1:.0f}, {y1:.0f}) level-0 px: {error} (reader "
-                f"{self.facts.reader}, stage decode). Copy the file again from the scanner or "
-                "the archive, or leave it out."
-            ) from error
+        width, height = self._size(level, shrink)
+        left, right = span(x0 + lag_x, x1 + lag_x, step_x, width)
+        top, bottom = span(y0 + lag_y, y1 + lag_y, step_y, height)
+        pixels = np.empty((bottom - top, right - left, 3), np.uint8)
+        self._paint(level, (left, top), shrink, pixels)
         return Region(pixels, left * step_x - lag_x, top * step_y - lag_y, step_x, step_y)
+
+    def fill(self, level: int, corner: tuple[int, int], shrink: float, out: Pixels) -> bool:
+        """Decode straight into memory where pixels need no resampling, without a region between.
+
+        Args:
+            level: number of the level.
+            corner: left and top of `out` in reduced pixels of the level.
+            shrink: of the level's `shrinks`.
+            out: (H, W, 3) uint8, written; rows may be strided, pixels must be contiguous.
+
+        Returns:
+            Whether it was done; not where reduced pixels lie beside their place, or where `out`
+            reaches beyond the level.
+
+        Raises:
+            UnreadableSlide: pixels cannot be decoded.
+        """
+        width, height = self._size(level, shrink)
+        inside = corner[0] + out.shape[1] <= width and corner[1] + out.shape[0] <= height
+        if not inside or min(corner) < 0 or self.stored[level].lag(shrink):
+            return False
+        self._paint(level, corner, shrink, out)
+        return True
+
+    def _size(self, level: int, shrink: float) -> tuple[int, int]:
+        """Whole reduced pixels of a level, across and down."""
+        at = self.facts.levels[level]
+        return max(1, int(at.width / shrink)), max(1, int(at.height / shrink))
 
     def associated(self, name: str) -> Pixels:
         """A label, macro or thumbnail image; see `SlideReader.associated`."""
@@ -121,13 +143,32 @@ class StoredTileReader:
         self._cache.clear()
         self._close()
 
-    def _paint(self, level: int, box: tuple[int, int, int, int], shrink: float) -> Pixels:
-        """(H, W, 3) uint8 of a box (left, top, right, bottom) in reduced pixels of the level."""
+    def _paint(
+        self, level: int, corner: tuple[int, int], shrink: float, canvas: Pixels
+    ) -> None:
+        """Fill (H, W, 3) uint8 that begins at a corner, in reduced pixels of the level."""
+        try:
+            self._paint_tiles(level, corner, shrink, canvas)
+        except DECODE_ERRORS as error:
+            at = self.facts.levels[level]
+            step_x, step_y = at.downsample_x * shrink, at.downsample_y * shrink
+            x, y = corner[0] * step_x, corner[1] * step_y
+            right, bottom = x + canvas.shape[1] * step_x, y + canvas.shape[0] * step_y
+            raise UnreadableSlide(
+                f"{self._path.name}: level {level} cannot be decoded in the box from "
+                f"({x:.0f}, {y:.0f}) to ({right:.0f}, {bottom:.0f}) level-0 px: {error} (reader "
+                f"{self.facts.reader}, stage decode). Copy the file again from the scanner or "
+                "the archive, or leave it out."
+            ) from error
+
+    def _paint_tiles(
+        self, level: int, corner: tuple[int, int], shrink: float, canvas: Pixels
+    ) -> None:
         stored = self.stored[level]
-        left, top, right, bottom = box
-        canvas = np.empty((bottom - top, right - left, 3), np.uint8)
+        left, top = corner
+        right, bottom = left + canvas.shape[1], top + canvas.shape[0]
         if canvas.size == 0:
-            return canvas
+            return
         width, height = int(stored.tile_width / shrink), int(stored.tile_height / shrink)
         for row in range(top // height, -(-bottom // height)):
             y = row * height - top
@@ -141,7 +182,6 @@ class StoredTileReader:
                     canvas[y : y + height, x : x + width] = tile
                 else:
                     _place(canvas, tile, (x, y, x + width, y + height))
-        return canvas
 
     def _tile(self, key: tuple[int, float, int, int], keep: bool) -> Pixels | None:
         if key in self._cache:
