@@ -175,7 +175,7 @@ def cases(scratch: Path, data: Path, side: int) -> list[Case]:
         build = scratch / f"build{len(found)}"
         key, record = surveyed(build, slide, mpp, text)
         target, scale = more.get("target", TARGET), record.scales[0]
-        across = int(side * mpp / target) // scale.side_px
+        across = int(more.get("edge", side) * mpp / target) // scale.side_px
         places = [(c, r) for r in range(across) for c in range(across)]
         task = {"mpp": mpp, "target": target, "side": scale.side_px, "build": str(build)}
         task |= {"key": key, "places": places, "parents": places}
@@ -195,14 +195,20 @@ def cases(scratch: Path, data: Path, side: int) -> list[Case]:
     )  # fmt: skip
     native = one_scale(more="pass_through = true").replace(f"mpp = {TARGET}", "mpp = 0.25")
     add("Pass-through of the slide's own tiles", aligned, 0.25, native, (), target=0.25)
+    # Whole XL tiles of 3840 px, at half size, so that all ways make the same tiles.
+    edge = max(1, side // 7680) * 7680 + 8
+    aligned = make_slide(scratch / "aligned-cpia.svs", data, edge, 256, 0.25)
+    archive = make_slide(scratch / "archive-cpia.svs", data, edge, 240, 0.2525)
     for slide, mpp in ((aligned, 0.25), (archive, 0.2525)):
         add(
             f"CPIA's four scales from {mpp} µm/px, exact",
             slide, mpp, cpia_scales(), ("cpia", "codecs_of_cpia_scales"), target=0.4942,
+            edge=edge,
         )  # fmt: skip
         add(
             f"CPIA's four scales from {mpp} µm/px, mpp_tolerance = 0.02",
-            slide, mpp, cpia_scales(0.025 if mpp > 0.25 else 0.02), ("cpia",), target=0.4942,
+            slide, mpp, cpia_scales(0.025 if mpp > 0.25 else 0.02), ("cpia",),
+            target=0.4942, edge=edge,
         )  # fmt: skip
     return found
 
