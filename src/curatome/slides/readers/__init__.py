@@ -6,6 +6,7 @@ from pathlib import Path
 
 from curatome.errors import UnreadableSlide
 from curatome.slides.readers.base import Level, OpenReader, Region, SlideFacts, SlideReader
+from curatome.slides.readers.dicom import open_dicom
 from curatome.slides.readers.direct import open_direct
 from curatome.slides.readers.image import open_image
 from curatome.slides.readers.openslide import open_openslide
@@ -16,6 +17,7 @@ __all__ = ["READERS", "Level", "Region", "SlideFacts", "SlideReader", "open_slid
 READERS: tuple[tuple[str, OpenReader], ...] = (
     ("ome-tiff", open_ome_tiff),  # before OpenSlide, which would open one channel of several
     ("direct", open_direct),  # before OpenSlide, which it leaves everything to that it cannot do
+    ("dicom", open_dicom),  # the same
     ("openslide", open_openslide),
     ("tiff", open_tiff),
     ("image", open_image),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
 from typing import Any
 
 import numpy as np
-import simplejpeg
-from PIL import Image
 
 from curatome.slides.readers.base import Pixels
+from curatome.slides.readers.codecs import decode_jpeg, decode_jpeg2000
 from curatome.slides.readers.levels import over_white
 
 _JPEG = 7
@@ -68,12 +66,13 @@ class TiffLevel:
     def decode(self, column: int, row: int, shrink: float) -> Pixels | None:
         """See `StoredLevel.decode`."""
         index = row * self._across + column
+        size = (self.tile_width, self.tile_height)
         if self._is_jpeg:
             data = self._raw(index)
-            return None if data is None else self._decode_jpeg(self._complete(data), shrink)
+            return None if data is None else decode_jpeg(self._complete(data), size, shrink)
         if self._is_jpeg2000:
             data = self._raw(index)
-            return None if data is None else _decode_jpeg2000(data, shrink)
+            return None if data is None else decode_jpeg2000(data, size, shrink)
         return self._decode_any(index)
 
     def jpeg(self, column: int, row: int) -> bytes | None:
@@ -92,18 +91,6 @@ class TiffLevel:
 
     def _complete(self, data: bytes) -> bytes:
         return b"".join((self._jpeg_start, memoryview(data)[2:]))
-
-    def _decode_jpeg(self, data: bytes, shrink: float) -> Pixels:
-        if shrink == 1:
-            return np.asarray(simplejpeg.decode_jpeg(data, colorspace="RGB"))
-        return np.asarray(
-            simplejpeg.decode_jpeg(
-                data,
-                colorspace="RGB",
-                min_height=round(self.tile_height / shrink),
-                min_width=round(self.tile_width / shrink),
-            )
-        )
 
     def _decode_any(self, index: int) -> Pixels | None:
         page = self.page
@@ -129,10 +116,3 @@ class TiffLevel:
             data, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader
         )
         return None if decoded is None else np.asarray(decoded[0])
-
-
-def _decode_jpeg2000(data: bytes, shrink: float) -> Pixels:
-    with Image.open(io.BytesIO(data), formats=["JPEG2000"]) as image:
-        # Pillow's plugin takes the number of halvings under a name that is a method elsewhere.
-        setattr(image, "reduce", round(shrink).bit_length() - 1)  # noqa: B010
-        return np.asarray(image.convert("RGB"))
