@@ -9,7 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 
-from curatome.phantom import make_cohort, make_scene, truth
+from curatome.phantom import make_cohort, make_scene, staining, truth
+from curatome.phantom.cohort import write_designed_cohort
+from curatome.phantom.design import CohortDesign
+from curatome.phantom.designed import design_cohort
 from curatome.phantom.nuclei import CLASSES
 from tests.phantom.conftest import slide_path
 
@@ -25,7 +28,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path):
         make_cohort(tmp_path / name, seed, 2, 300.0, lambda *done: calls.append(done))
     a, b, c = (_digests(tmp_path / name) for name in "abc")
     assert a == b
-    assert len(a) == 8
+    assert len(a) == 9
     assert all(a[file] != c[file] for file in a if file.endswith(".svs"))
     assert calls == [(1, 2), (2, 2)] * 3
 
@@ -65,6 +68,7 @@ def test_truth_on_disk_is_the_truth_returned(cohort):
         "regions": truth.REGIONS,
         "nuclei": truth.NUCLEI,
         "artifacts": truth.ARTIFACTS,
+        "positivity": staining.POSITIVITY,
     }
     for name, spec in specs.items():
         table = pq.read_table(cohort.folder / "truth" / f"{name}.parquet")
@@ -149,3 +153,24 @@ def test_tables_need_no_pixels(cohort):
     )
     assert again["nuclei"].equals(cohort.nuclei)
     assert again["regions"].equals(cohort.regions)
+
+
+def test_a_designed_cohort_can_be_written(tmp_path):
+    design = CohortDesign(cases=2, slides_per_case=(0, 1), ihc=1.0, aliases=1, biopsies=0.0)
+    planned = design_cohort(design, 5)
+    written = write_designed_cohort(tmp_path, planned, 300.0)
+    with (tmp_path / "slides.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["stain"] for row in rows] == ["H&E", "DAB"] * 3
+    assert "alias" not in (tmp_path / "cases.csv").read_text()
+    truth_of = {n: pq.read_table(tmp_path / f"truth/{n}.parquet") for n in ("cases", "planned")}
+    assert truth_of["cases"].equals(planned.cases)
+    assert truth_of["planned"].equals(planned.slides)
+    assert set(written.positivity["slide"].to_pylist()) == {
+        row["slide"] for row in planned.slides.to_pylist() if row["stain"] == "DAB"
+    }
+    for plan in written.plans:
+        with openslide.OpenSlide(str(slide_path(written, plan.name))) as slide:
+            # The file says four decimals, and the scale is the scanner's of that day.
+            assert float(slide.properties["openslide.mpp-x"]) == pytest.approx(plan.mpp, abs=6e-5)
+            assert slide.dimensions == (plan.width, plan.height)

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from curatome.phantom import plan_cohort
+from curatome.phantom.patients import BODY_SITES, place_weights
 
 
 def test_twelve_slides_are_as_the_issue_counts_them():
@@ -42,8 +43,13 @@ def test_the_seed_decides():
 
 def test_cases_are_plausible():
     cases = [p.case for p in plan_cohort(4, 120)]
-    assert {c.sex for c in cases if c.body_site == "breast"} == {"F"}
-    assert all(34 <= c.age < 83 for c in cases)
+    assert all(place_weights(c.diagnosis)[BODY_SITES.index(c.body_site)] > 0 for c in cases)
+    assert {c.sex for c in cases if c.body_site == "prostate"} <= {"M"}
+    breast = [c.sex for c in cases if c.body_site == "breast"]
+    assert breast.count("F") >= 0.9 * len(breast) > 0
+    assert {c.sex for c in cases if c.body_site == "colon"} == {"F", "M"}
+    assert all(18 <= c.age <= 95 for c in cases)
+    assert 50 < sum(c.age for c in cases) / len(cases) < 66
 
 
 @pytest.mark.parametrize(("slides", "side"), [(0, 900.0), (3, 100.0)])

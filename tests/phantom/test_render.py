@@ -15,7 +15,7 @@ from curatome.phantom.optics import kernel
 @pytest.fixture(scope="module")
 def scene():
     plan = plan_cohort(9, 12, 900.0)[2]
-    lesions = (("tumor", 1, 420.0), ("inflammation", 1, 200.0))
+    lesions = (("tumor", 1, 300.0), ("inflammation", 1, 160.0))
     return make_scene(dataclasses.replace(plan, lesions=lesions, artifacts=("fold",)))
 
 
@@ -134,12 +134,8 @@ def test_a_pen_mark_covers_glass_in_its_color():
     on_glass = pen.outline.buffer(-6).difference(scene.tissue_outline().buffer(6))
     color = picture[_inside(scene, on_glass)].mean(axis=0)
     assert color.min() < 130
-    if pen.ink == "blue":
-        assert color.argmax() == 2
-    elif pen.ink == "green":
-        assert color.argmax() == 1
-    else:
-        assert np.ptp(color) < 25
+    ink = np.array([int(pen.color[k : k + 2], 16) for k in (1, 3, 5)])
+    assert np.corrcoef(color, ink)[0, 1] > 0.9 or np.ptp(ink) < 5 > np.ptp(color) / 5
 
 
 def test_scanners_differ_in_sharpness(scene):

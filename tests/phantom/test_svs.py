@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 from curatome.phantom import SvsOptions, write_svs
-from curatome.phantom.svs import level_sizes, shrink
+from curatome.phantom.pyramid import level_sizes, shrink
 
 COLORS = [(220, 40, 60), (40, 180, 70), (50, 70, 210), (200, 190, 60)]
 

@@ -10,14 +10,24 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curatome.phantom.optics import SCANNERS, Scanner
+from curatome.phantom.designed import DesignedCohort
+from curatome.phantom.optics import Scanner
 from curatome.phantom.plan import SlidePlan, plan_cohort
 from curatome.phantom.render import render
 from curatome.phantom.scene import Scene, make_scene
+from curatome.phantom.staining import positivity_table
 from curatome.phantom.svs import SvsOptions, write_svs
 from curatome.phantom.truth import truth_tables
 
-__all__ = ["CohortTruth", "make_cohort", "make_scene", "plan_cohort", "write_slide"]
+__all__ = [
+    "CohortTruth",
+    "make_cohort",
+    "make_scene",
+    "plan_cohort",
+    "write_cohort",
+    "write_designed_cohort",
+    "write_slide",
+]
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,7 @@ class CohortTruth:
         regions: table `truth.REGIONS`.
         nuclei: table `truth.NUCLEI`.
         artifacts: table `truth.ARTIFACTS`.
+        positivity: table `staining.POSITIVITY`, with rows for slides stained with DAB.
     """
 
     folder: Path
@@ -39,6 +50,7 @@ class CohortTruth:
     regions: pa.Table
     nuclei: pa.Table
     artifacts: pa.Table
+    positivity: pa.Table
 
 
 def write_slide(path: Path, scene: Scene, scanner: Scanner, mpp_in_file: bool = True) -> None:
@@ -85,7 +97,7 @@ def _user_tables(folder: Path, plans: Sequence[SlidePlan]) -> None:
             "block": plan.block,
             "site": plan.site,
             "scanner": plan.scanner,
-            "stain": "H&E",
+            "stain": plan.stain,
             "mpp": plan.mpp if plan.name == told else "",
         }
         for plan in plans
@@ -114,8 +126,9 @@ def draw_slide(folder: Path, plan: SlidePlan) -> dict[str, pa.Table]:
     scene = make_scene(plan)
     path = folder / slide_file(plan)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_slide(path, scene, SCANNERS[plan.scanner], plan.mpp_in_file)
-    return truth_tables([scene], {plan.name: slide_file(plan)})
+    write_slide(path, scene, plan.optics, plan.mpp_in_file)
+    tables = truth_tables([scene], {plan.name: slide_file(plan)})
+    return tables | {"positivity": positivity_table(scene)}
 
 
 def finish_cohort(
@@ -159,7 +172,51 @@ def make_cohort(
         ValueError: `slides` or `side_um` is out of range.
         OSError: something cannot be written.
     """
-    plans = plan_cohort(seed, slides, side_um)
+    return write_cohort(folder, plan_cohort(seed, slides, side_um), on_slide)
+
+
+def write_designed_cohort(
+    folder: Path,
+    cohort: DesignedCohort,
+    side_um: float = 2500.0,
+    on_slide: Callable[[int, int], None] | None = None,
+) -> CohortTruth:
+    """Write a designed cohort; `truth/` also gets its cases, planned slides and levels.
+
+    Only the truth says which cases are in the cohort under two names.
+
+    Args:
+        folder: where to; made if it is missing.
+        cohort: tables drawn by `design_cohort`.
+        side_um: width of each slide, µm.
+        on_slide: told how many slides are done, and of how many.
+
+    Raises:
+        ValueError: `side_um` is out of range.
+        OSError: something cannot be written.
+    """
+    truth = write_cohort(folder, cohort.plans(side_um), on_slide)
+    tables = {"cases": cohort.cases, "planned": cohort.slides, "levels": cohort.levels}
+    for name, table in tables.items():
+        pq.write_table(table, folder / "truth" / f"{name}.parquet")
+    return truth
+
+
+def write_cohort(
+    folder: Path,
+    plans: Sequence[SlidePlan],
+    on_slide: Callable[[int, int], None] | None = None,
+) -> CohortTruth:
+    """Write `slides/*.svs`, `slides.csv`, `cases.csv` and `truth/*.parquet` of planned slides.
+
+    Args:
+        folder: where to; made if it is missing.
+        plans: the slides.
+        on_slide: told how many slides are done, and of how many.
+
+    Raises:
+        OSError: something cannot be written.
+    """
     truths = []
     for done, plan in enumerate(plans, start=1):
         truths.append(draw_slide(folder, plan))

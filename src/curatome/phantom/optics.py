@@ -24,17 +24,19 @@ INKS: dict[str, tuple[float, float, float]] = {
 
 @dataclass(frozen=True)
 class Site:
-    """A laboratory's stain.
+    """A laboratory's stain and its usual scanner.
 
     Attributes:
         hematoxylin: unit vector of optical density in red, green, blue.
         eosin: likewise.
         strength: how strongly each is taken up, 1 as usual.
+        scanner: key of `SCANNERS`.
     """
 
     hematoxylin: tuple[float, float, float]
     eosin: tuple[float, float, float]
     strength: tuple[float, float]
+    scanner: str
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Scanner:
         white: red, green, blue of clean glass at the middle of the field, 0 to 1.
         noise: standard deviation of the sensor's grain, gray levels.
         quality: JPEG quality.
+        vividness: how much the color matrix spreads colors from gray, 0 not at all.
     """
 
     name: str
@@ -60,6 +63,12 @@ class Scanner:
     white: tuple[float, float, float]
     noise: float
     quality: int
+    vividness: float = 0.0
+
+    def matrix(self) -> Floats:
+        """Color matrix (3, 3) on light: away from gray by `vividness`; gray stays as it is."""
+        gray = np.array([0.299, 0.587, 0.114])
+        return (1 + self.vividness) * np.eye(3) - self.vividness * np.tile(gray, (3, 1))
 
 
 def _unit(r: float, g: float, b: float) -> tuple[float, float, float]:
@@ -68,13 +77,21 @@ def _unit(r: float, g: float, b: float) -> tuple[float, float, float]:
 
 
 SITES: dict[str, Site] = {
-    "north": Site(_unit(0.62, 0.69, 0.36), _unit(0.15, 0.82, 0.54), (1.0, 1.0)),
-    "south": Site(_unit(0.57, 0.73, 0.37), _unit(0.23, 0.85, 0.44), (0.90, 0.94)),
+    "north": Site(_unit(0.62, 0.69, 0.36), _unit(0.15, 0.82, 0.54), (1.0, 1.0), "aria"),
+    "south": Site(_unit(0.57, 0.73, 0.37), _unit(0.23, 0.85, 0.44), (0.90, 0.94), "boreal"),
+    "east": Site(_unit(0.66, 0.68, 0.32), _unit(0.11, 0.84, 0.53), (1.12, 1.05), "dune"),
+    "west": Site(_unit(0.55, 0.74, 0.39), _unit(0.20, 0.80, 0.56), (1.0, 1.18), "ember"),
 }
+REFERENCE = Site(_unit(0.60, 0.71, 0.36), _unit(0.15, 0.84, 0.52), (1.05, 1.33), "aria")
+"""The stain that the random effects of a designed cohort start from."""
+DAB = _unit(0.268, 0.570, 0.776)
+"""Unit vector of diaminobenzidine (Ruifrok and Johnston, Anal Quant Cytol Histol 2001, 23:291)."""
 SCANNERS: dict[str, Scanner] = {
-    "aria": Scanner("aria", 0.4990, 20, 0.33, 0.75, (0.957, 0.955, 0.960), 1.2, 80),
-    "boreal": Scanner("boreal", 0.5032, 20, 0.46, 0.30, (0.940, 0.935, 0.922), 0.8, 85),
-    "cirrus": Scanner("cirrus", 0.2522, 40, 0.29, 0.60, (0.962, 0.958, 0.968), 1.5, 78),
+    "aria": Scanner("aria", 0.4990, 20, 0.27, 1.00, (0.957, 0.955, 0.960), 1.6, 80),
+    "boreal": Scanner("boreal", 0.5032, 20, 0.38, 0.70, (0.940, 0.935, 0.922), 1.2, 85),
+    "cirrus": Scanner("cirrus", 0.2522, 40, 0.24, 1.10, (0.962, 0.958, 0.968), 2.0, 78),
+    "dune": Scanner("dune", 0.2200, 40, 0.22, 1.40, (0.975, 0.970, 0.972), 1.6, 82, 0.12),
+    "ember": Scanner("ember", 0.5050, 20, 0.33, 0.90, (0.930, 0.940, 0.950), 2.4, 75, 0.06),
 }
 
 
@@ -137,9 +154,9 @@ def _spread(light: Planes, taps: Planes) -> Planes:
 
 @compiled
 def _expose(
-    light: Planes, white: Floats, field: Texture, origin: tuple[int, int], noise: float
+    light: Planes, color: Floats, field: Texture, origin: tuple[int, int], noise: float
 ) -> NDArray[np.uint8]:
-    """(3, H, W) light to (H, W, 3) gray levels: lamp, lanes of the line camera, grain."""
+    """(3, H, W) light to (H, W, 3) gray levels: lamp, lanes, (3, 3) color matrix, grain."""
     _, height, width = light.shape
     out = np.empty((height, width, 3), np.uint8)
     for j in range(height):
@@ -153,10 +170,13 @@ def _expose(
                 lamp = 0.991 + 0.012 * sample(field, even / 700.0, y / 700.0 + 40.0)
                 lamp -= 0.020 * lane * lane
             bits = hashed(x, y, 77)
+            red, green, blue = light[0, j, i], light[1, j, i], light[2, j, i]
             for channel in range(3):
                 value = (bits >> (10 * channel)) & 1023
                 grain = noise * 3.46 * (value / 1023.0 - 0.5)
-                level = 255.0 * white[channel] * lamp * light[channel, j, i] + grain + 0.5
+                mixed = color[channel, 0] * red + color[channel, 1] * green
+                mixed += color[channel, 2] * blue
+                level = 255.0 * lamp * mixed + grain + 0.5
                 out[j, i, channel] = np.uint8(min(255.0, max(0.0, level)))
     return out
 
@@ -191,4 +211,5 @@ def scan(
         clear = _spread(np.ones((3, len(taps), len(taps)), np.float32), taps)[0, 0, 0]
         margin = len(taps) - 1
         spread = np.full((3, dyes.shape[1] - margin, dyes.shape[2] - margin), clear, np.float32)
-    return _expose(spread, np.array(scanner.white), field, origin, scanner.noise)
+    color = np.array(scanner.white)[:, None] * scanner.matrix()
+    return _expose(spread, color, field, origin, scanner.noise)

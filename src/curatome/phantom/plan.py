@@ -6,14 +6,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from curatome.phantom.optics import SCANNERS, SITES
+from curatome.phantom.effects import Effects, rescanned
+from curatome.phantom.optics import SCANNERS, SITES, Scanner
+from curatome.phantom.patients import BODY_SITES, draw_patients
 
 Lesions = tuple[tuple[str, int, float], ...]
 """Class, how many, and greatest radius (µm) of each."""
 
 DIAGNOSES: dict[str, Lesions] = {
+    "normal": (),
     "benign": (("inflammation", 1, 130.0),),
     "chronic inflammation": (("inflammation", 5, 210.0),),
+    "adenoma": (("adenoma", 2, 460.0), ("inflammation", 2, 130.0)),
     "carcinoma in situ": (("in_situ", 7, 170.0), ("inflammation", 1, 150.0)),
     "invasive carcinoma": (("tumor", 2, 480.0), ("in_situ", 3, 140.0), ("inflammation", 2, 160.0)),
     "invasive carcinoma with necrosis": (
@@ -21,9 +25,10 @@ DIAGNOSES: dict[str, Lesions] = {
         ("necrosis", 2, 260.0),
         ("inflammation", 2, 150.0),
     ),
+    "mucinous carcinoma": (("mucinous", 2, 470.0), ("inflammation", 2, 140.0)),
+    "spindle cell sarcoma": (("spindle", 2, 500.0), ("necrosis", 1, 200.0)),
+    "lymphoma": (("lymphoma", 2, 500.0), ("inflammation", 1, 130.0), ("necrosis", 1, 150.0)),
 }
-BODY_SITES = ("breast", "colon")
-_FEMALE_ONLY = "breast"
 
 _LARGE, _SMALL_40X = 1.8, 0.7
 _ROLES: dict[int, tuple[str, ...]] = {
@@ -67,6 +72,12 @@ class SlidePlan:
         lesions: what to plant.
         artifacts: what goes wrong, of `pen`, `fold`.
         mpp_in_file: whether the file says its MPP.
+        stain: `H&E` or `DAB`, an immunostain with hematoxylin as counterstain.
+        marker: what DAB stains, `nucleus` or `membrane`.
+        positive: with `DAB`, the share of epithelial and tumor cells that are stained.
+        effects: what is added to the reference stain and to the scanner; None: stain and scanner
+            are those of `SITES` and `SCANNERS`.
+        unevenness: standard deviation of the logarithm of thickness within the slide.
     """
 
     name: str
@@ -81,11 +92,22 @@ class SlidePlan:
     lesions: Lesions = ()
     artifacts: tuple[str, ...] = field(default=())
     mpp_in_file: bool = True
+    stain: str = "H&E"
+    marker: str = "nucleus"
+    positive: float = 0.0
+    effects: Effects | None = None
+    unevenness: float = 0.0
+
+    @property
+    def optics(self) -> Scanner:
+        """The scanner as it was when it scanned this slide."""
+        scanner = SCANNERS[self.scanner]
+        return scanner if self.effects is None else rescanned(scanner, self.effects)
 
     @property
     def mpp(self) -> float:
         """True µm per pixel of level 0."""
-        return SCANNERS[self.scanner].mpp
+        return self.optics.mpp
 
     @property
     def width(self) -> int:
@@ -100,13 +122,12 @@ class SlidePlan:
 
 def _cases(rng: np.random.Generator, count: int) -> list[Case]:
     names = list(DIAGNOSES)
-    cases = []
-    for i in range(count):
-        body_site = BODY_SITES[int(rng.integers(2))]
-        sex = "F" if body_site == _FEMALE_ONLY else "FM"[int(rng.integers(2))]
-        diagnosis = names[(3 * i + 3) % len(names)]
-        cases.append(Case(f"C{i + 1:02d}", diagnosis, int(rng.integers(34, 83)), sex, body_site))
-    return cases
+    diagnosis = (3 * np.arange(count) + 3) % len(names)
+    place, female, age = draw_patients(rng, names, diagnosis)
+    return [
+        Case(f"C{i + 1:02d}", names[d], int(age[i]), "MF"[int(female[i])], BODY_SITES[place[i]])
+        for i, d in enumerate(diagnosis)
+    ]
 
 
 def _roles(index: int, slides: int) -> tuple[str, ...]:
@@ -119,7 +140,7 @@ def _roles(index: int, slides: int) -> tuple[str, ...]:
 
 def _slide(index: int, roles: tuple[str, ...], case: Case, side_um: float, seed: int) -> SlidePlan:
     site = tuple(SITES)[int(case.name[1:]) % 2]
-    scanner = "cirrus" if "40x" in roles else {"north": "aria", "south": "boreal"}[site]
+    scanner = "cirrus" if "40x" in roles else SITES[site].scanner
     if "large" in roles:
         scanner = "aria"
     factor = _SMALL_40X if "40x" in roles else _LARGE if "large" in roles else 1.0

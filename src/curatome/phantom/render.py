@@ -7,130 +7,81 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from curatome.phantom import fabric
-from curatome.phantom.artifacts import crease, lay_ink, line_distance
+from curatome.phantom import artifacts, collagen, fabric, staining
 from curatome.phantom.compiled import compiled
-from curatome.phantom.noise import Texture, hashed, ramp, sample
-from curatome.phantom.optics import INKS, SITES, Planes, Scanner, reach, scan
+from curatome.phantom.defocus import blur_reach, defocused
+from curatome.phantom.noise import Texture, ramp, sample, sample_tone, tone_scale, tones
+from curatome.phantom.optics import Planes, Scanner, reach, scan
+from curatome.phantom.paint import paint_nuclei
 from curatome.phantom.scene import Scene
 from curatome.phantom.shapes import locate
+from curatome.phantom.uptake import UNEVENNESS, uptake
 
 Floats = NDArray[np.float64]
 Grid = tuple[float, float, float]
 """x and y of the first pixel's center and the pixel's edge, µm."""
 
+_FRAYED_UM = 18.0
+
 
 @compiled
 def _stain_tissue(
-    field: Texture,
+    textures: tuple[Texture, Texture],
     look: Floats,
     grid: Grid,
     where: tuple[NDArray[np.int32], Planes, NDArray[np.int32], Planes],
-    job: tuple[NDArray[np.int64], Planes],
+    job: tuple[Floats, Planes],
 ) -> None:
-    """Fill the first two of the (3, H, W) dyes where there is tissue."""
+    """Fill the first two of the (3, H, W) dyes where there is tissue.
+
+    The regions are (N + 1, 5), the last one the stroma around them: kind, transition width (µm),
+    which tone, its texel (µm), its unevenness.
+    """
+    field, tones = textures
     piece, edge, region, depth = where
-    kinds, dyes = job
+    regions, dyes = job
     x0, y0, mpp = grid
-    nodes, left, top = fabric.lattice(field, look, grid, piece.shape)
-    spacing = fabric.NODE_UM
+    nodes, left, top = collagen.lattice(field, look, grid, piece.shape)
+    spacing = collagen.NODE_UM
     for j in range(piece.shape[0]):
         y = y0 + j * mpp
         for i in range(piece.shape[1]):
             if piece[j, i] < 0:
                 continue
             x = x0 + i * mpp
-            place = (x, y, depth[j, i], x / spacing - left, y / spacing - top)
-            if region[j, i] < 0:
-                h, e = fabric.stroma(field, look, nodes, place)
-            else:
-                h, e = fabric.uptake(field, look, nodes, place, kinds[region[j, i]])
-            mottle = 0.80 + 0.40 * sample(field, x / 0.36, y / 0.36 + 300.0)
-            h, e = h * mottle, e * mottle
-            if edge[j, i] < 14.0:
-                fray = 13.0 * sample(field, x / 3.3, y / 3.3 + 200.0) ** 2
-                cover = ramp(fray - 0.5, fray + 0.8, edge[j, i])
-                h, e = h * cover, e * (cover + 0.35 * ramp(3.0, 0.0, abs(edge[j, i] - fray - 2)))
+            n = region[j, i] if region[j, i] >= 0 else regions.shape[0] - 1
+            u, v = look[0] * x + look[1] * y, look[0] * y - look[1] * x
+            texel = regions[n, 3]
+            value = sample_tone(tones[int(regions[n, 2])], u / texel + look[2], v / texel + look[3])
+            tone = math.exp(regions[n, 4] * value) * (0.76 + 0.48 * sample(field, x / 0.3, y / 0.3))
+            place = (x, y, depth[j, i], x / spacing - left, y / spacing - top, tone)
+            h, e = uptake(field, look, nodes, place, (int(regions[n, 0]), regions[n, 1]))
+            if edge[j, i] < _FRAYED_UM:
+                cover, rim = _frayed(field, x, y, edge[j, i])
+                h, e = h * cover, e * (cover + rim)
             dyes[0, j, i], dyes[1, j, i] = np.float32(h), np.float32(e)
 
 
-# For each class: hematoxylin, eosin, chromatin contrast, paleness of the middle, unevenness.
-_NUCLEAR = np.array(
-    [
-        [0.78, 0.24, 0.45, 0.18, 0.10],
-        [0.84, 0.26, 0.62, 0.40, 0.22],
-        [1.00, 0.24, 0.42, 0.05, 0.08],
-        [0.80, 0.26, 0.40, 0.05, 0.14],
-        [1.25, 0.22, 0.20, 0.00, 0.45],
-        [0.75, 0.30, 0.20, 0.00, 0.30],
-    ]
-)
-
-
 @compiled
-def _paint_nuclei(
-    field: Texture, nuclei: Floats, nuclear: Floats, grid: Grid, dyes: Planes
-) -> None:
-    """Paint nuclei (N, 6) over the (3, H, W) dyes, in the order of the table."""
-    _, height, width = dyes.shape
-    x0, y0, mpp = grid
-    for n in range(nuclei.shape[0]):
-        cx, cy, a, b = nuclei[n, 0], nuclei[n, 1], nuclei[n, 2], nuclei[n, 3]
-        out = a * 1.35 + 0.8
-        left = max(0, math.ceil((cx - out - x0) / mpp))
-        right = min(width - 1, math.floor((cx + out - x0) / mpp))
-        top = max(0, math.ceil((cy - out - y0) / mpp))
-        bottom = min(height - 1, math.floor((cy + out - y0) / mpp))
-        if left > right or top > bottom:
-            continue
-        kind = int(nuclei[n, 5])
-        bits = hashed(int(cx * 64.0), int(cy * 64.0), 5)
-        place_u, place_v = float(bits & 511), float((bits >> 9) & 511)
-        dark = nuclear[kind, 0] * (0.80 + 0.40 * ((bits >> 18) & 255) / 255.0)
-        pale = nuclear[kind, 3] * ((bits >> 26) & 63) / 63.0
-        cosine, sine = math.cos(nuclei[n, 4]), math.sin(nuclei[n, 4])
-        soft = min(0.30, 0.42 / b)
-        for j in range(top, bottom + 1):
-            dy = y0 + j * mpp - cy
-            for i in range(left, right + 1):
-                dx = x0 + i * mpp - cx
-                u, v = (cosine * dx + sine * dy) / a, (cosine * dy - sine * dx) / b
-                r = math.sqrt(u * u + v * v)
-                if r > 1.4:
-                    continue
-                turn = 1.6 / max(r, 0.05)
-                r *= 1.0 + nuclear[kind, 4] * (
-                    sample(field, place_u + u * turn * 2.2, place_v + v * turn * 2.2) - 0.5
-                )
-                cover = ramp(1.0 + soft, 1.0 - soft, r)
-                if cover <= 0.0:
-                    continue
-                grain = sample(field, place_u + dx * 3.3, place_v + dy * 3.3) - 0.5
-                h = dark * (1.0 + nuclear[kind, 2] * grain)
-                h *= 1.0 - pale * ramp(0.85, 0.55, r) + 0.10 * ramp(0.7, 0.9, r)
-                e = nuclear[kind, 1]
-                if kind == 1:
-                    du, dv = u - 0.25, v + 0.2
-                    spot = ramp(1.5, 0.9, math.sqrt(du * du * a * a + dv * dv * b * b))
-                    h, e = h + spot * 0.35 * pale / 0.4, e + 0.25 * spot
-                dyes[0, j, i] += np.float32(cover * (h - dyes[0, j, i]))
-                dyes[1, j, i] += np.float32(cover * (e - dyes[1, j, i]))
+def _frayed(field: Texture, x: float, y: float, edge: float) -> tuple[float, float]:
+    """The share of tissue `edge` µm within its outline, and how much dye its rim adds."""
+    torn = sample(field, x / 9.0 + 40.0, y / 9.0 + 200.0)
+    fray = 9.0 * sample(field, x / 2.6, y / 2.6 + 200.0) ** 2 + 6.0 * torn**4
+    cover = ramp(fray - 0.5, fray + 0.8, edge)
+    return cover, 0.35 * cover * ramp(3.0, 0.0, abs(edge - fray - 2))
 
 
-def _strokes(scene: Scene, grid: Grid, inside: NDArray[np.int32], dyes: Planes) -> None:
-    distance = np.empty(inside.shape, np.float32)
-    for stroke in scene.strokes:
-        half = stroke.width / 2
-        if not line_distance(stroke.points, grid, half, distance):
-            continue
-        if stroke.kind == "pen":
-            lay_ink(scene.field, distance, grid, half, dyes[2])
-        else:
-            crease(distance, half, inside, dyes)
+def _region_numbers(scene: Scene) -> Floats:
+    """(N + 1, 5), as `_stain_tissue` takes them."""
+    kinds = np.append(scene.regions.kind, fabric.STROMA)
+    lengths = np.append(scene.regions.correlation, scene.correlation)
+    scales = np.array([tone_scale(float(length)) for length in lengths])
+    transition = np.append(scene.regions.transition, 0.0)
+    return np.column_stack([kinds, transition, scales, UNEVENNESS[kinds]])
 
 
 def dyes_of(scene: Scene, grid: Grid, shape: tuple[int, int]) -> Planes:
-    """Hematoxylin, eosin and ink (3, H, W) of a block, before any optics.
+    """Hematoxylin, eosin or DAB, and nothing (3, H, W) in a block, before any optics.
 
     Args:
         scene: the scene.
@@ -144,20 +95,20 @@ def dyes_of(scene: Scene, grid: Grid, shape: tuple[int, int]) -> Planes:
     if (piece >= 0).any():
         locate(scene.regions.center, scene.regions.radii, grid, region, depth)
         where = (piece, edge, region, depth)
-        _stain_tissue(scene.field, scene.look, grid, where, (scene.regions.kind, dyes))
-    _paint_nuclei(scene.field, scene.nuclei.columns(), _NUCLEAR, grid, dyes)
-    _strokes(scene, grid, piece, dyes)
+        textures = (scene.field, tones())
+        _stain_tissue(textures, scene.look, grid, where, (_region_numbers(scene), dyes))
+    paint_nuclei(scene.field, scene.nuclei, grid, dyes)
+    staining.stain(scene, grid, dyes)
+    artifacts.before_optics(scene, grid, piece, dyes)
     return dyes
 
 
 def stain_vectors(scene: Scene) -> Floats:
-    """Optical density (3, 3) per unit of hematoxylin, eosin and ink in red, green, blue."""
-    site = SITES[scene.plan.site]
-    inks = [stroke.ink for stroke in scene.strokes if stroke.ink]
-    hematoxylin, eosin = (
-        np.array(v) * s for v, s in zip((site.hematoxylin, site.eosin), site.strength, strict=True)
-    )
-    return np.stack([hematoxylin, eosin, np.array(INKS[inks[0]] if inks else (0.0, 0.0, 0.0))])
+    """Optical density (3, 3) per unit of each dye in red, green, blue; the third absorbs nothing.
+
+    Ink has no plane of its own here: it lies on the coverslip, and `artifacts` draws it there.
+    """
+    return np.stack([*staining.vectors(scene.plan), np.zeros(3)])
 
 
 def render(scene: Scene, scanner: Scanner, box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
@@ -179,5 +130,16 @@ def render(scene: Scene, scanner: Scanner, box: tuple[int, int, int, int]) -> ND
         raise ValueError(f"a block must have at least one pixel. Got {width} × {height}.")
     margin, mpp = reach(scanner), scanner.mpp
     grid = ((x - margin + 0.5) * mpp, (y - margin + 0.5) * mpp, mpp)
-    dyes = dyes_of(scene, grid, (height + 2 * margin, width + 2 * margin))
-    return scan(dyes, stain_vectors(scene), scanner, scene.field, (x, y))
+    shape = (height + 2 * margin, width + 2 * margin)
+    vectors = stain_vectors(scene)
+    sigma = artifacts.focus(scene, grid, shape)
+    if sigma is None or not sigma.any():
+        dyes = dyes_of(scene, grid, shape)
+    else:
+        more = blur_reach(mpp)
+        wide = (grid[0] - more * mpp, grid[1] - more * mpp, mpp)
+        dyes = dyes_of(scene, wide, (shape[0] + 2 * more, shape[1] + 2 * more))
+        dyes, vectors = defocused(dyes, vectors, sigma, mpp), np.eye(3)
+    pixels = scan(dyes, vectors, scanner, scene.field, (x, y))
+    artifacts.after_optics(scene, scanner, box, pixels)
+    return pixels

@@ -17,6 +17,9 @@ from curatome.phantom.compiled import compiled
 
 Floats = NDArray[np.float64]
 
+STEPS = 256
+"""Radii of an outline."""
+
 
 @dataclass(frozen=True)
 class Blobs:
@@ -25,7 +28,7 @@ class Blobs:
     Attributes:
         center: (N, 2), µm.
         radii: (N, K), µm, at K even steps of the diamond angle.
-        kind: (N,), what each one is (`palette.KINDS`).
+        kind: (N,), what each one is (`fabric.KINDS`).
     """
 
     center: Floats
@@ -36,7 +39,7 @@ class Blobs:
         return len(self.center)
 
     @staticmethod
-    def joined(parts: list[Blobs], steps: int = 256) -> Blobs:
+    def joined(parts: list[Blobs], steps: int = STEPS) -> Blobs:
         """All parts in order, later ones above earlier ones."""
         full = [p for p in parts if len(p)]
         if not full:
@@ -55,6 +58,20 @@ class Blobs:
         return out
 
 
+@dataclass(frozen=True)
+class Regions(Blobs):
+    """Outlines of tissue of one kind each.
+
+    Attributes:
+        transition: (N,), width of the zone within the outline in which it gives way to its
+            surroundings, µm.
+        correlation: (N,), correlation length of its texture, µm.
+    """
+
+    transition: Floats
+    correlation: Floats
+
+
 def directions(steps: int) -> Floats:
     """Unit vectors (steps, 2) at even steps of the diamond angle."""
     t = 4.0 * np.arange(steps) / steps
@@ -65,15 +82,28 @@ def directions(steps: int) -> Floats:
 
 @dataclass(frozen=True)
 class Form:
-    """How outlines vary: length over width, unevenness, and how fast it fades with detail."""
+    """How outlines vary.
+
+    Attributes:
+        aspect: greatest length over width.
+        unevenness: standard deviation of the logarithm of the radius, coarsest wave.
+        fade: how fast the waves fade with detail.
+        harmonics: how many waves.
+        lobes: depth of the clefts between lobes, as a share of the radius.
+        lobe_count: greatest number of lobes.
+    """
 
     aspect: float = 1.2
     unevenness: float = 0.12
     fade: float = 1.3
     harmonics: int = 12
+    lobes: float = 0.0
+    lobe_count: int = 7
 
 
-def random_radii(rng: np.random.Generator, largest: Floats, form: Form, steps: int = 256) -> Floats:
+def random_radii(
+    rng: np.random.Generator, largest: Floats, form: Form, steps: int = STEPS
+) -> Floats:
     """Uneven ellipses (N, steps) whose greatest radius is `largest` (N,), turned at random."""
     n = len(largest)
     angle = np.arctan2(*directions(steps).T[::-1])
@@ -87,8 +117,29 @@ def random_radii(rng: np.random.Generator, largest: Floats, form: Form, steps: i
     waves = np.zeros((n, steps))
     for k, harmonic in enumerate(order):
         waves += size[:, k, None] * np.cos(harmonic * angle[None, :] + phase[:, k, None])
+    if form.lobes:
+        waves -= _clefts(rng, angle, form, n)
     radii *= np.exp(waves)
     out: Floats = radii / radii.max(axis=1, keepdims=True) * largest[:, None]
+    return out
+
+
+def _clefts(rng: np.random.Generator, angle: Floats, form: Form, count: int) -> Floats:
+    """(N, steps): 0 on top of a lobe, `lobes` in a cleft; lobes of uneven width, and lobes on them.
+
+    Billows, |sin|, over an angle that is itself bent: K. Perlin and E. Hoffert, Hypertexture
+    (SIGGRAPH 1989, 10.1145/74334.74359).
+    """
+    out = np.zeros((count, len(angle)))
+    for share, times in ((0.65, 1), (0.35, 3)):
+        lobes = times * rng.integers(3, form.lobe_count + 1, count)
+        phase = rng.uniform(0, 2 * math.pi, (3, count, 1))
+        bent = angle + 0.35 * np.sin(angle + phase[0]) + 0.18 * np.sin(2 * angle + phase[1])
+        # Half a turn of sin a lobe: an even number of halves closes around the circle.
+        wave = np.abs(np.sin(lobes[:, None] * bent / 2 + phase[2] / 2))
+        closing = np.abs(np.sin((lobes[:, None] + 1) * bent / 2 + phase[2] / 2))
+        wave = np.where(lobes[:, None] % 2 == 0, wave, closing)
+        out += form.lobes * share * (1 - np.sqrt(wave)) * rng.uniform(0.4, 1.0, (count, 1))
     return out
 
 

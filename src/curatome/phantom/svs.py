@@ -5,25 +5,19 @@ The layout is Aperio's: level 0, thumbnail, lower levels, label, macro; JPEG til
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import simplejpeg
 import tifffile
-from numpy.typing import NDArray
 
-from curatome.phantom.compiled import compiled
+from curatome.phantom.labels import Label, blank_label
+from curatome.phantom.macro import macro_image
+from curatome.phantom.pyramid import Coding, Pixels, Pyramid, ReadBlock, check_size
 
-Pixels = NDArray[np.uint8]
-ReadBlock = Callable[[int, int, int, int], Pixels]
-"""(x, y, width, height) in level-0 px to (height, width, 3) uint8."""
-
-STEP = 4
-"""Each level is this many times smaller than the one before, as in Aperio's files."""
 _LIBRARY = "Aperio Image Library v12.0.15 \r\n"
 _BIG = 2**32
 
@@ -40,6 +34,7 @@ class SvsOptions:
         quality: JPEG quality.
         blocks: how many tiles are read at once from left to right.
         properties: further `key = value` pairs of the description.
+        label: the slide's label, which the macro image shows, too.
     """
 
     mpp: float | None = 0.499
@@ -49,132 +44,7 @@ class SvsOptions:
     quality: int = 80
     blocks: int = 8
     properties: dict[str, str] = field(default_factory=dict)
-
-
-@compiled
-def shrink(block: Pixels, out: Pixels) -> None:
-    """Mean of each 4 × 4 square of (H, W, 3) into (H // 4, W // 4, 3), rounded."""
-    for j in range(out.shape[0]):
-        for i in range(out.shape[1]):
-            for c in range(3):
-                total = 0
-                for dj in range(4):
-                    for di in range(4):
-                        total += block[4 * j + dj, 4 * i + di, c]
-                out[j, i, c] = (total + 8) >> 4
-
-
-def level_sizes(width: int, height: int, tile: int = 256) -> list[tuple[int, int]]:
-    """Widths and heights of all levels: each a quarter of the last, none smaller than a tile."""
-    sizes = [(width, height)]
-    while min(sizes[-1]) // STEP >= tile:
-        sizes.append((sizes[-1][0] // STEP, sizes[-1][1] // STEP))
-    return sizes
-
-
-class _Level:
-    """A lower level: takes reduced blocks, hands finished tile rows on, keeps tiles in a file."""
-
-    def __init__(self, size: tuple[int, int], options: SvsOptions, child: _Level | None) -> None:
-        self.width, self.height = size
-        self.options, self.child = options, child
-        self.rows = np.zeros((options.tile, self.width, 3), np.uint8)
-        self.top = 0
-        self.spill: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
-        self.lengths: list[int] = []
-
-    def put(self, block: Pixels, x: int, y: int) -> None:
-        """Take a block of the level above, at (x, y) of that level."""
-        height = min(block.shape[0] // STEP, self.height - y // STEP)
-        width = min(block.shape[1] // STEP, self.width - x // STEP)
-        if height > 0 and width > 0:
-            top, left = y // STEP - self.top, x // STEP
-            shrink(block, self.rows[top : top + height, left : left + width])
-
-    def advance(self, bottom: int) -> None:
-        """Say that the level above is finished down to row `bottom`."""
-        done = min(bottom // STEP, self.height)
-        if done <= self.top or (done - self.top < self.options.tile and done < self.height):
-            return
-        strip = self.rows[: done - self.top]
-        for data in encoded_row(strip, self.options):
-            self.lengths.append(len(data))
-            self.spill.write(data)
-        if self.child is not None:
-            self.child.put(strip, 0, self.top)
-            self.child.advance(self.top + len(strip))
-        self.top = done
-
-    def tiles(self) -> Iterator[bytes]:
-        self.spill.seek(0)
-        for length in self.lengths:
-            yield self.spill.read(length)
-
-    def close(self) -> None:
-        self.spill.close()
-
-
-def encoded_row(strip: Pixels, options: SvsOptions) -> Iterator[bytes]:
-    """One row of tiles as JPEG, edge tiles filled up by repeating their last pixels."""
-    tile = options.tile
-    for x in range(0, strip.shape[1], tile):
-        piece = strip[:, x : x + tile]
-        missing = (tile - piece.shape[0], tile - piece.shape[1])
-        if any(missing):
-            piece = np.pad(piece, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
-        yield simplejpeg.encode_jpeg(
-            np.ascontiguousarray(piece),
-            quality=options.quality,
-            colorspace="RGB",
-            colorsubsampling="420",
-            fastdct=True,
-        )
-
-
-class _Overview:
-    """The whole slide, at most about 1,000 px wide, gathered while level 0 passes by."""
-
-    def __init__(self, width: int, height: int) -> None:
-        self.step = max(1, -(-max(width, height) // 1024))
-        rows, columns = height // self.step or 1, width // self.step or 1
-        self.pixels = np.full((rows, columns, 3), 240, np.uint8)
-
-    def put(self, block: Pixels, x: int, y: int) -> None:
-        """Take every `step`-th pixel, each the mean of its 4 × 4 neighborhood within the block."""
-        first_row, first_column = -y % self.step, -x % self.step
-        total: Any = 0
-        for dj in (0, self.step // 2):
-            for di in (0, self.step // 2):
-                j = np.arange(first_row, block.shape[0], self.step) + dj
-                i = np.arange(first_column, block.shape[1], self.step) + di
-                j, i = j.clip(max=block.shape[0] - 1), i.clip(max=block.shape[1] - 1)
-                total = total + block[j[:, None], i[None, :]].astype(np.uint16)
-        top, left = (y + first_row) // self.step, (x + first_column) // self.step
-        place = self.pixels[top : top + total.shape[0], left : left + total.shape[1]]
-        place[:] = ((total + 2) // 4)[: place.shape[0], : place.shape[1]]
-
-
-def _label() -> Pixels:
-    """A label without text: a frame and a pattern of squares, the same on every slide."""
-    label = np.full((400, 380, 3), 246, np.uint8)
-    label[12:16, 12:-12] = label[-16:-12, 12:-12] = 120
-    label[12:-12, 12:16] = label[12:-12, -16:-12] = 120
-    squares = np.random.default_rng(7).random((14, 14)) < 0.5
-    label[60:228, 106:274] = np.where(np.kron(squares, np.ones((12, 12)))[..., None] > 0, 30, 246)
-    return label
-
-
-def _macro(overview: Pixels) -> Pixels:
-    """A photograph of the glass: label at the left, tissue at the right."""
-    macro = np.full((430, 1280, 3), 222, np.uint8)
-    macro[6:-6, 6:-6] = 236
-    label = _label()[::1, ::1]
-    macro[16 : 16 + 398, 16 : 16 + 378] = label[:398, :378]
-    step = max(1, -(-overview.shape[0] // 380), -(-overview.shape[1] // 780))
-    small = overview[::step, ::step].astype(np.uint16) * 236 // 246
-    top, left = (430 - small.shape[0]) // 2, 430 + (800 - small.shape[1]) // 2
-    macro[top : top + small.shape[0], left : left + small.shape[1]] = small
-    return macro
+    label: Label = field(default_factory=blank_label)
 
 
 def _description(size: tuple[int, int], level: tuple[int, int], options: SvsOptions) -> str:
@@ -195,27 +65,6 @@ class _Writer:
 
     def __init__(self, out: tifffile.TiffWriter, size: tuple[int, int], options: SvsOptions):
         self.out, self.size, self.options = out, size, options
-        self.overview = _Overview(*size)
-        self.levels: list[_Level] = []
-        for smaller in reversed(level_sizes(*size, options.tile)[1:]):
-            self.levels.insert(0, _Level(smaller, options, self.levels[0] if self.levels else None))
-
-    def level0(self, read_block: ReadBlock) -> Iterator[bytes]:
-        """Tiles of level 0 in order, feeding the levels below as they pass."""
-        width, height = self.size
-        tile = self.options.tile
-        across = tile * self.options.blocks
-        for y in range(0, height, tile):
-            rows = min(tile, height - y)
-            for x in range(0, width, across):
-                block = read_block(x, y, min(across, width - x), rows)
-                self.overview.put(block, x, y)
-                if self.levels:
-                    self.levels[0].put(block, x, y)
-                    if x + across >= width:
-                        # Before the last tiles: nobody asks again once these have been taken.
-                        self.levels[0].advance(y + rows)
-                yield from encoded_row(block, self.options)
 
     def tiled(self, tiles: Iterator[bytes], level: tuple[int, int]) -> None:
         """Add one level."""
@@ -227,7 +76,7 @@ class _Writer:
             compression="jpeg",
             photometric="ycbcr",
             subsampling=(2, 2),
-            description=_description(self.size, level, self.options),
+            description=_description(self.size, level, self.options).encode(),
             metadata=None,
             software=False,
         )
@@ -251,11 +100,6 @@ class _Writer:
             software=False,
         )
 
-    def close(self) -> None:
-        """Drop the temporary files."""
-        for level in self.levels:
-            level.close()
-
 
 def write_svs(
     path: Path,
@@ -272,27 +116,27 @@ def write_svs(
         path: the file to write.
         size: width and height of level 0, px.
         read_block: gives the pixels of (x, y, width, height).
-        options: scale, scanner, tile, quality.
+        options: scale, scanner, tile, quality, label.
 
     Raises:
         ValueError: the size is not positive, or the tile no multiple of 16.
         OSError: the file cannot be written.
     """
     options = options or SvsOptions()
-    if min(size) < 1:
-        raise ValueError(f"a slide must have at least one pixel. Got {size[0]} × {size[1]}.")
-    if options.tile < 16 or options.tile % 16:
-        raise ValueError(f"tile must be a positive multiple of 16. Got {options.tile}.")
+    check_size(size, options.tile)
+    pyramid = Pyramid(size, Coding(options.tile, options.quality, options.blocks))
     with tifffile.TiffWriter(path, bigtiff=size[0] * size[1] > _BIG) as out:
         writer = _Writer(out, size, options)
         try:
-            writer.tiled(writer.level0(read_block), size)
-            overview = writer.overview.pixels
+            writer.tiled(pyramid.level0(read_block), size)
+            overview, label = pyramid.overview.pixels, options.label
             shape = f"{overview.shape[1]}x{overview.shape[0]}"
             writer.extra(overview, f"{size[0]}x{size[1]} -> {shape} - ")
-            for level in writer.levels:
-                writer.tiled(level.tiles(), (level.width, level.height))
-            writer.extra(_label(), "label 380x400", 1)
-            writer.extra(_macro(overview), "macro 1280x430", 9)
+            for level in pyramid.levels:
+                writer.tiled(iter(level.tiles), (level.width, level.height))
+            height, width, _ = label.pixels.shape
+            writer.extra(label.pixels, f"label {width}x{height}", 1)
+            macro = macro_image(label, overview)
+            writer.extra(macro, f"macro {macro.shape[1]}x{macro.shape[0]}", 9)
         finally:
-            writer.close()
+            pyramid.close()

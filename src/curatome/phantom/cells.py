@@ -1,0 +1,69 @@
+"""Classes of nuclei and what each looks like on average."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curatome.phantom.traits import ELONGATION, FREQUENCIES
+
+Floats = NDArray[np.float64]
+
+CLASSES = (
+    *("epithelial", "tumor", "lymphocyte", "stromal", "mitosis", "debris"),
+    *("apoptotic", "pyknotic", "hyperchromatic", "plasma", "macrophage", "endothelial"),
+    *("spindle", "lymphoma"),
+)
+EPITHELIAL, TUMOR, LYMPHOCYTE, STROMAL, MITOSIS, DEBRIS = range(6)
+APOPTOTIC, PYKNOTIC, HYPERCHROMATIC, PLASMA, MACROPHAGE, ENDOTHELIAL = range(6, 12)
+SPINDLE, LYMPHOMA = 12, 13
+LOOKALIKES = ("apoptotic", "pyknotic", "hyperchromatic")
+"""Classes that are taken for mitoses."""
+
+PHASES = ("", "prometaphase", "metaphase", "anaphase")
+_, PROMETAPHASE, METAPHASE, ANAPHASE = range(len(PHASES))
+PHASE_SIZES = np.array(
+    [
+        [7.6, 0.09, 0.00, 0.00, 0.00],  # epithelial: the axis ratio follows from elongation
+        [8.4, 0.15, 0.00, 0.00, 0.00],  # tumor: likewise
+        [7.5, 0.12, 0.60, 0.97, 0.00],  # lymphocyte
+        [7.8, 0.16, 0.20, 0.36, 0.35],  # stromal
+        [1.0, 0.08, 1.00, 1.00, 0.00],  # mitosis: times the size of its phase
+        [2.4, 0.35, 0.50, 1.00, 0.00],  # debris
+        [3.6, 0.18, 0.80, 1.00, 0.00],  # apoptotic
+        [5.2, 0.18, 0.60, 0.95, 0.00],  # pyknotic
+        [11.5, 0.18, 0.55, 0.90, 0.00],  # hyperchromatic
+        [7.6, 0.10, 0.72, 0.98, 0.00],  # plasma
+        [9.6, 0.14, 0.50, 0.82, 0.00],  # macrophage
+        [6.6, 0.14, 0.24, 0.40, 0.25],  # endothelial
+        [9.6, 0.16, 0.20, 0.36, 0.20],  # spindle
+        [9.8, 0.15, 0.60, 0.97, 0.00],  # lymphoma
+    ]
+)
+"""For each class, of the whole nucleus, before it is cut: median equivalent diameter of its largest
+profile (µm; of graded classes: when not enlarged), its spread (log), the least and greatest ratio
+of short to long axis, and the spread (radians) of its long axis's tilt out of the section.
+
+Lymphocytes 6 to 9 µm, plasma cells a little more, macrophages' kidneys 8 to 12; fibroblasts 12 to
+18 µm by 3 to 5; columnar epithelium 7 to 10; tumor cells 9 to 15, enlarged ones above."""
+
+CHROMATIN = np.array(
+    [
+        [0.80, 0.35, 0.3],  # epithelial
+        [0.80, 0.55, 1.1],  # tumor
+        [1.02, 0.60, 0.0],  # lymphocyte
+        [0.82, 0.30, 0.1],  # stromal
+        [1.45, 0.15, 0.0],  # mitosis
+        [0.75, 0.20, 0.0],  # debris
+        [1.45, 0.00, 0.0],  # apoptotic
+        [1.35, 0.05, 0.0],  # pyknotic
+        [1.22, 0.25, 0.0],  # hyperchromatic
+        [0.92, 0.55, 0.0],  # plasma
+        [0.62, 0.30, 0.5],  # macrophage
+        [0.86, 0.30, 0.0],  # endothelial
+        [0.72, 0.45, 0.6],  # spindle
+        [0.80, 0.65, 0.8],  # lymphoma
+    ]
+)
+"""For each class: uptake of hematoxylin (optical density), coarseness (0 fine, 1 clumped), and mean
+number of nucleoli."""
