@@ -9,6 +9,8 @@
     ├── SlideError             something is wrong with one slide
     │   ├── UnreadableSlide    its file cannot be decoded
     │   └── UnsupportedSlide   it is sound, but not a bright-field RGB image
+    ├── StorageError           an object of a store cannot be read or written
+    │   └── MissingObject      there is no such object
     ├── BuildError             the build cannot go on as a whole
     └── ClusterError           a cluster cannot be reached, or its workers cannot do the work
 
@@ -52,6 +54,14 @@ class UnreadableSlide(SlideError):  # noqa: N818 - a slide is unreadable, not an
 
 class UnsupportedSlide(SlideError):  # noqa: N818
     """The slide is sound but of a kind Curatome does not standardize."""
+
+
+class StorageError(CuratomeError):
+    """An object store cannot be reached, or one of its objects not read or written."""
+
+
+class MissingObject(StorageError):  # noqa: N818 - an object is missing, not an error
+    """A store has no such object."""
 
 
 class BuildError(CuratomeError):

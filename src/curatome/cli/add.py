@@ -34,7 +34,8 @@ def register(app: typer.Typer) -> None:
 
 def add(  # noqa: PLR0917 - a command's options are not positional
     paths: Annotated[
-        list[str] | None, typer.Argument(help="Slides: files, folders or globs.", metavar="PATH…")
+        list[str] | None,
+        typer.Argument(help="Slides: files, folders, globs, or URLs of these.", metavar="PATH…"),
     ] = None,
     slides: Annotated[
         Path | None,

@@ -11,7 +11,20 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from curatome import __version__
-from curatome.cli import add, build, demo, init, report, slides, sources, status
+from curatome.cli import (
+    add,
+    annotation,
+    build,
+    cells,
+    demo,
+    exchange,
+    guideline,
+    init,
+    report,
+    slides,
+    sources,
+    status,
+)
 from curatome.cli.console import ERROR, console, errors
 from curatome.errors import CuratomeError
 
@@ -42,7 +55,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (init, add, slides, build, sources, report, status, demo):
+for module in (
+    init,
+    add,
+    slides,
+    exchange,
+    annotation,
+    guideline,
+    build,
+    cells,
+    sources,
+    report,
+    status,
+    demo,
+):
     module.register(app)
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import URL
 
 from curatome.durable import write_file
 from curatome.errors import ProjectError
+from curatome.location import Location, is_url, located
 from curatome.project.store import Store, open_store
 from curatome.protocol import Protocol, load_protocol
 
@@ -46,16 +47,32 @@ class Project:
         return self.root / "build"
 
     @property
+    def annotations(self) -> Path:
+        """The store of annotations (SQLite)."""
+        return self.root / _HIDDEN / "annotations.sqlite"
+
+    @property
     def report(self) -> Path:
         """The HTML report."""
         return self.root / "report" / "index.html"
+
+    @property
+    def shards(self) -> Location:
+        """The folder that holds shards: the build folder, or one of an object store."""
+        return self.protocol.storage.shards or self.build
 
     def absolute(self, path: str) -> Path:
         """A path of the store; those within the project are kept relative to it."""
         return self.root / path
 
-    def relative(self, path: Path) -> str:
+    def location(self, path: str) -> Location:
+        """Where a slide lies, by its path or URL in the store."""
+        return located(path, self.root)
+
+    def relative(self, path: Location) -> str:
         """A path as the store keeps it: the project can be moved with slides that lie inside."""
+        if isinstance(path, str) and is_url(path):
+            return path
         whole = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
         return str(whole.relative_to(self.root) if whole.is_relative_to(self.root) else whole)
 

@@ -22,6 +22,7 @@ from curatome.protocol.models import (
     Protocol,
     ReadingPlan,
     Split,
+    Storage,
     Task,
     TissueSettings,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "ReadingPlan",
     "Scale",
     "Split",
+    "Storage",
     "TableName",
     "Task",
     "TissueSettings",

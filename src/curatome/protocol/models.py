@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date
 from typing import Annotated, Any, Literal, get_args
@@ -65,11 +66,43 @@ class GuidelineChange(Settings):
         version: the guideline's version from then on.
         date: the day it came into force.
         change: what is different.
+        renamed: old class = new class; several old ones with one new one are merged. What was
+            annotated before takes the new name.
+        split: old class = new classes; a reader must say which one each annotation is.
+        redefined: classes whose definition changed; a reader must look at them again.
+        added: classes that readers did not look for before.
+        removed: classes that are no longer annotated; a reader must say what they are now.
     """
 
     version: Name
     date: date
     change: Name
+    renamed: dict[str, Name] = pydantic.Field(default_factory=dict)
+    split: dict[str, Annotated[tuple[Name, ...], pydantic.Field(min_length=2)]] = pydantic.Field(
+        default_factory=dict
+    )
+    redefined: tuple[Name, ...] = ()
+    added: tuple[Name, ...] = ()
+    removed: tuple[Name, ...] = ()
+
+    @pydantic.model_validator(mode="after")
+    def _one_fate_each(self) -> GuidelineChange:
+        fates = (("renamed", self.renamed), ("split", self.split), ("removed", self.removed))
+        seen: dict[str, str] = {}
+        problems = []
+        for fate, names in fates:
+            for name in names:
+                if name in seen:
+                    message = f'class "{name}" is both {seen[name]} and {fate}. Keep one of them.'
+                    problems.append(Problem((fate,), message))
+                seen[name] = fate
+        problems += [
+            Problem(("renamed",), f'class "{old}" is renamed to itself. Leave it out.')
+            for old, new in self.renamed.items()
+            if old == new
+        ]
+        refuse(problems)
+        return self
 
 
 class Guideline(Settings):
@@ -146,6 +179,31 @@ class BuildSettings(Settings):
     pass_through: Flag = False
     mpp_tolerance: Number = pydantic.Field(default=0.0, ge=0, le=0.2)
     max_enlargement: Number = pydantic.Field(default=1.05, ge=1)
+
+
+class Storage(Settings):
+    """Where the dataset's shards lie; it changes nothing in them.
+
+    Attributes:
+        shards: a folder of an object store, `s3://bucket/dataset`; empty for the build folder.
+    """
+
+    shards: str = ""
+
+    @pydantic.field_validator("shards")
+    @classmethod
+    def _is_a_store(cls, shards: str) -> str:
+        folder = shards.strip().rstrip("/")
+        if folder and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/].*", folder):
+            message = f'shards must be the URL of a folder, "s3://bucket/dataset". Got "{shards}".'
+            refuse([Problem((), message)])
+        if folder.startswith(("http://", "https://", "file://")):
+            message = (
+                f'shards cannot be written to "{shards}". Name a folder of an object store, such '
+                'as "s3://bucket/dataset", or leave it out for the build folder.'
+            )
+            refuse([Problem((), message)])
+        return folder
 
 
 class TissueSettings(Settings):
@@ -233,6 +291,7 @@ class Protocol(Settings):
     reading: ReadingPlan = ReadingPlan()
     scales: tuple[Scale, ...] = CPIA_SCALES
     build: BuildSettings = BuildSettings()
+    storage: Storage = Storage()
     tissue: TissueSettings = TissueSettings()
     split: Split = pydantic.Field(default_factory=Split)
     gates: tuple[Gate, ...] = ()

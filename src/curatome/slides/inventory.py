@@ -11,6 +11,7 @@ from pathlib import Path
 
 from curatome.errors import UnreadableSlide, UnsupportedSlide
 from curatome.findings import Finding, Severity
+from curatome.location import Location
 from curatome.slides.files import SlideFiles, find_slides, slide_id
 from curatome.slides.readers import SlideFacts, SlideReader, open_slide
 from curatome.slides.scale import resolve_mpp
@@ -27,6 +28,7 @@ __all__ = [
     "resolve_mpp",
     "same_content",
     "slide_id",
+    "unfetched",
     "unreadable",
 ]
 
@@ -88,6 +90,19 @@ def unreadable(subject: str, name: str, error: str) -> Finding:
     return Finding("ACQ001", Severity.ERROR, subject, message, remedy, evidence={"file": name})
 
 
+def unfetched(subject: str, url: str, error: str) -> Finding:
+    """STO001: a slide in a store that cannot be copied to this machine.
+
+    Args:
+        subject: what the finding is about, `slide 3f2a…`.
+        url: where the slide lies.
+        error: what happened, in words.
+    """
+    message = error if url in error else f"{url}: {error}"
+    remedy = "Put right what the message names, and run the command again; nothing else is redone."
+    return Finding("STO001", Severity.ERROR, subject, message, remedy, evidence={"url": url})
+
+
 def refused(subject: str, name: str, error: UnsupportedSlide) -> Finding:
     """ACQ006: a sound slide that is no bright-field RGB image."""
     remedy = "Leave it out, or export it as 8-bit RGB if it was stained for bright field."
@@ -95,13 +110,13 @@ def refused(subject: str, name: str, error: UnsupportedSlide) -> Finding:
     return Finding("ACQ006", Severity.WARNING, subject, str(error), remedy, evidence=evidence)
 
 
-def same_content(slides: Iterable[tuple[str, Path]]) -> list[Finding]:
+def same_content(slides: Iterable[tuple[str, Location]]) -> list[Finding]:
     """ACQ005: slides of one content under several names.
 
     Args:
         slides: content hash and path of every slide.
     """
-    names: dict[str, list[Path]] = {}
+    names: dict[str, list[Location]] = {}
     for sha256, path in slides:
         known = names.setdefault(sha256, [])
         if path not in known:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from curatome.errors import TableError
 from curatome.findings import Finding, Severity
+from curatome.location import Location, located
 from curatome.protocol import SLIDE_FIELDS, Field, FieldValue
 from curatome.slides.spreadsheet import Spreadsheet
 from curatome.units import Mpp
@@ -101,12 +102,12 @@ def read_case_table(path: Path, fields: Mapping[str, Field]) -> list[CaseRow]:
 
 
 def match_rows(
-    rows: Sequence[SlideRow], slide_paths: Sequence[Path]
-) -> tuple[dict[Path, SlideRow], list[Finding]]:
+    rows: Sequence[SlideRow], slide_paths: Sequence[Location]
+) -> tuple[dict[Location, SlideRow], list[Finding]]:
     """Which slide each row of a table is about.
 
-    A row names its slide by path relative to the table, else by the last parts of its path, at
-    least the file name, else by the file name without its extension.
+    A row names its slide by URL or by path relative to the table, else by the last parts of
+    either, at least the file name, else by the file name without its extension.
 
     Returns:
         The row of each slide that has one, by the path as given, and an ACQ013 finding for every
@@ -116,7 +117,7 @@ def match_rows(
         TableError: a row's name fits several slides, or several rows fit one slide.
     """
     names = _Names(slide_paths)
-    matches: dict[Path, SlideRow] = {}
+    matches: dict[Location, SlideRow] = {}
     findings: list[Finding] = []
     problems: list[str] = []
     for row in rows:
@@ -146,32 +147,34 @@ def match_rows(
 class _Names:
     """Everything that a set of slides may be called."""
 
-    def __init__(self, slide_paths: Sequence[Path]) -> None:
-        self._places: dict[str, list[Path]] = {}
-        self._names: dict[str, list[Path]] = {}
-        self._stems: dict[str, list[Path]] = {}
+    def __init__(self, slide_paths: Sequence[Location]) -> None:
+        self._places: dict[str, list[Location]] = {}
+        self._names: dict[str, list[Location]] = {}
+        self._stems: dict[str, list[Location]] = {}
         for path in dict.fromkeys(slide_paths):
-            self._places.setdefault(os.path.realpath(path), []).append(path)
-            self._names.setdefault(path.name, []).append(path)
+            place = os.path.realpath(path) if isinstance(path, Path) else path
+            self._places.setdefault(place, []).append(path)
+            self._names.setdefault(PurePosixPath(path).name, []).append(path)
             for stem in _stems(path):
                 self._stems.setdefault(stem, []).append(path)
 
-    def fitting(self, row: SlideRow) -> list[Path]:
+    def fitting(self, row: SlideRow) -> list[Location]:
         """The slides a row may be about, by the strictest way of naming that fits any."""
         for written in dict.fromkeys((row.slide, row.slide.replace("\\", "/"))):
-            exact = self._places.get(os.path.realpath(row.sheet.parent / written))
+            place = located(written, row.sheet.parent)
+            exact = self._places.get(os.path.realpath(place) if isinstance(place, Path) else place)
             parts = tuple(part for part in PurePosixPath(written).parts if part != "..")
             named = self._names.get(parts[-1], []) if parts else []
-            ending = [path for path in named if path.parts[-len(parts) :] == parts]
+            ending = [path for path in named if PurePosixPath(path).parts[-len(parts) :] == parts]
             found = exact or ending or self._stems.get(written)
             if found:
                 return found
         return []
 
 
-def _stems(path: Path) -> set[str]:
+def _stems(path: Location) -> set[str]:
     """A file name without its extension, and without both of a double one."""
-    stem = path.stem
+    stem = PurePosixPath(path).stem
     double = next((s for s in _DOUBLE_SUFFIXES if stem.lower().endswith(s)), "")
     return {stem, stem[: len(stem) - len(double)]}
 

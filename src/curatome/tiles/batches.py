@@ -7,12 +7,13 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import islice
 
 import imagecodecs
 import numpy as np
 import simplejpeg
 
-from curatome.errors import BuildError
+from curatome.errors import BuildError, StorageError
 from curatome.hashes import bytes_hash, settings_hash
 from curatome.slides.readers.base import Pixels
 from curatome.tiles.handles import ShardFiles
@@ -20,6 +21,8 @@ from curatome.tiles.index import Rows, TileIndex
 from curatome.tiles.shuffle import shuffled
 
 _PER_TASK = 16  # tiles that a thread decodes in one go
+_AT_ONCE = 64  # tiles that are asked for at the same time, where shards lie in a store
+_DAMAGE = (OSError, EOFError, ValueError, RuntimeError, StorageError)
 _HELD = 3  # batches that a caller may hold and still be given no fresh memory
 _ONLY_POOL = 2  # references to an array that nobody but the pool holds: the list's and the call's
 
@@ -115,14 +118,17 @@ class TileReader:
             self.index.length[positions].tolist(),
             strict=True,
         )
-        for i, place in enumerate(places):
-            try:
-                data = self._files.read(*place)
-                if self._hashes is not None:
-                    _check(data, self._hashes[positions[i]])
-                _decode_into(out[i], data)
-            except (OSError, EOFError, ValueError, RuntimeError) as error:
-                raise self._damaged(int(positions[i]), place, error) from error
+        waiting = enumerate(places)
+        while some := list(islice(waiting, _AT_ONCE)):
+            ahead = self._files.read_ahead([place for _, place in some])
+            for i, place in some:
+                try:
+                    data = ahead.get(place) or self._files.read(*place)
+                    if self._hashes is not None:
+                        _check(data, self._hashes[positions[i]])
+                    _decode_into(out[i], data)
+                except _DAMAGE as error:
+                    raise self._damaged(int(positions[i]), place, error) from error
         return out
 
     def close(self) -> None:

@@ -18,7 +18,8 @@ from curatome.durable import new_file
 from curatome.geometry import Mask
 from curatome.hashes import bytes_hash
 from curatome.jobs import progress, stage
-from curatome.slides.readers import open_slide
+from curatome.location import Location
+from curatome.slides.opening import opened_slide
 from curatome.slides.readers.base import SlideReader
 from curatome.tables import CELLS
 from curatome.tiles.cells import CellCrop, CellPlan, CellSettings, cut_cells, plan_cells
@@ -34,14 +35,14 @@ class CellTask:
 
     Attributes:
         slide: the slide's id.
-        path: its file.
+        path: its file, here or in a store.
         mpp: its µm per pixel.
         cells: ids of the cells.
         shapes: their outlines, boxes or points in level-0 pixels, as WKB.
     """
 
     slide: str
-    path: Path
+    path: Location
     mpp: Mpp
     cells: tuple[str, ...]
     shapes: tuple[bytes, ...]
@@ -65,17 +66,13 @@ def store_cells(folder: Path, task: CellTask, settings: CellSettings) -> int:
         UnreadableSlide: its pixels cannot be decoded.
         ValueError: a shape cannot be cut out.
     """
-    stage("open")
-    slide = open_slide(task.path)
-    try:
+    with opened_slide(task.path) as slide:
         shapes = [shapely.from_wkb(shape) for shape in task.shapes]
         plan = plan_cells(slide, task.mpp, shapes, settings)
         name = f"shards/{task.slide}.tar"
         stage("cut cells")
         with new_file(folder / name) as stream:
             placed = _write_shard(ShardWriter(stream), task, plan, slide)
-    finally:
-        slide.close()
     stage("find duplicates")
     again = drawn_twice(shapes, task.mpp)
     rows = [

@@ -192,21 +192,27 @@ def _groups(plan: CellPlan) -> Iterator[Indices]:
         yield from np.split(order, change)
 
 
+def shape_problem(shape: shapely.Geometry, ground: str) -> str:
+    """Why a shape cannot be cut out, in words and with what to do; empty if it can."""
+    if shapely.is_empty(shape) or not np.isfinite(shapely.bounds(shape)).all():
+        return "is empty or not finite. Leave it out."
+    if shapely.area(shape) > 0:
+        return ""
+    if shapely.get_type_id(shape) != shapely.GeometryType.POINT:
+        return f"is a {shape.geom_type} without area. Give polygons or points."
+    if ground == "white":
+        return (
+            "is a point, which has no outline to leave white around. "
+            'Use ground = "context", or give contours.'
+        )
+    return ""
+
+
 def _check(shapes: Sequence[shapely.Geometry], settings: CellSettings) -> None:
     for number, shape in enumerate(shapes):
-        if shapely.is_empty(shape) or not np.isfinite(shapely.bounds(shape)).all():
-            raise ValueError(f"shape {number} is empty or not finite. Leave it out.")
-        if shapely.area(shape) > 0:
-            continue
-        if shapely.get_type_id(shape) != shapely.GeometryType.POINT:
-            raise ValueError(
-                f"shape {number} is a {shape.geom_type} without area. Give polygons or points."
-            )
-        if settings.ground == "white":
-            raise ValueError(
-                f"shape {number} is a point, which has no outline to leave white around. "
-                'Use ground = "context", or give contours.'
-            )
+        problem = shape_problem(shape, settings.ground)
+        if problem:
+            raise ValueError(f"shape {number} {problem}")
 
 
 def _share(

@@ -15,7 +15,8 @@ from curatome.durable import new_file
 from curatome.errors import BuildError
 from curatome.hashes import bytes_hash
 from curatome.jobs import progress, stage
-from curatome.slides.readers import open_slide
+from curatome.location import Location, joined
+from curatome.slides.opening import opened_slide
 from curatome.slides.readers.base import Pixels, SlideReader
 from curatome.tiles.canvas import Boxes, Canvas
 from curatome.tiles.encode import EXTENSION, ToSrgb, encode
@@ -30,14 +31,16 @@ from curatome.tiles.record import (
     shard_name,
 )
 from curatome.tiles.rows import Stored, nothing_stored, tile_id, tile_rows
-from curatome.tiles.shards import ShardWriter
+from curatome.tiles.shards import ShardWriter, new_shard
 
 Plan = Mapping[str, ScaleTiles]
 Chosen = Mapping[str, Indices]
 """For each scale, which of its tiles are meant."""
 
 
-def build_unit(build: Path, path: Path, key: str, unit: int) -> dict[str, int]:
+def build_unit(
+    build: Path, path: Location, key: str, unit: int, shards: Location | None = None
+) -> dict[str, int]:
     """Make the tiles of one unit: shards first, then the part that makes them count.
 
     Args:
@@ -45,6 +48,7 @@ def build_unit(build: Path, path: Path, key: str, unit: int) -> dict[str, int]:
         path: the slide's file.
         key: the slide's key in the build.
         unit: which unit.
+        shards: the folder that shards lie under, if it is not the build folder.
 
     Returns:
         How many `tiles`, `pixels` of them and `bytes` were written.
@@ -52,6 +56,7 @@ def build_unit(build: Path, path: Path, key: str, unit: int) -> dict[str, int]:
     Raises:
         BuildError: the slide has not been surveyed.
         UnreadableSlide: pixels cannot be decoded.
+        StorageError: the slide cannot be fetched from its store, or a shard not be stored.
     """
     record = load_record(build, key)
     if record is None:
@@ -64,12 +69,9 @@ def build_unit(build: Path, path: Path, key: str, unit: int) -> dict[str, int]:
     }
     stored = {name: nothing_stored(len(indices)) for name, indices in chosen.items()}
     if record.build.output == "shards":
-        stage("open")
-        slide = open_slide(path)
-        try:
-            stored = _write_shards(slide, record, plan, chosen, _shards(build, key, unit, chosen))
-        finally:
-            slide.close()
+        places = _shards(build if shards is None else shards, key, unit, chosen)
+        with opened_slide(path) as slide:
+            stored = _write_shards(slide, record, plan, chosen, places)
     stage("write manifest part")
     rows = [
         tile_rows(record, plan, name, indices, stored[name]) for name, indices in chosen.items()
@@ -145,13 +147,18 @@ def _encoded_tiles(
     profile = slide.facts.icc_profile if record.icc == "srgb" else None
     convert = ToSrgb(profile) if profile is not None else None
     rest = {name: np.array(sorted(indices), np.int64) for name, indices in left.items() if indices}
+    # Encoders want whole arrays; memory that is used again costs half as much as fresh memory.
+    whole = {name: np.empty((plan[name].scale.side_px,) * 2 + (3,), np.uint8) for name in rest}
     for name, index, pixels in cut_tiles(slide, plan, rest, convert):
-        yield name, index, encode(pixels, record.build), False
+        np.copyto(whole[name], pixels)
+        yield name, index, encode(whole[name], record.build), False
 
 
-def _shards(build: Path, key: str, unit: int, chosen: Chosen) -> dict[str, tuple[Path, str]]:
+def _shards(
+    folder: Location, key: str, unit: int, chosen: Chosen
+) -> dict[str, tuple[Location, str]]:
     names = {scale: shard_name(scale, key, unit) for scale in chosen}
-    return {scale: (build / name, name) for scale, name in names.items()}
+    return {scale: (joined(folder, name), name) for scale, name in names.items()}
 
 
 def _write_shards(
@@ -159,13 +166,13 @@ def _write_shards(
     record: SlideRecord,
     plan: Plan,
     chosen: Chosen,
-    shards: Mapping[str, tuple[Path, str]],
+    shards: Mapping[str, tuple[Location, str]],
 ) -> dict[str, Stored]:
     placed: dict[str, dict[int, tuple[int, int, str, bool]]] = {name: {} for name in chosen}
     extension = EXTENSION[record.build.codec]
     with ExitStack() as stack:
         writers = {
-            scale: ShardWriter(stack.enter_context(new_file(path)))
+            scale: ShardWriter(stack.enter_context(new_shard(path)))
             for scale, (path, _) in shards.items()
         }
         for scale, index, data, native in _encoded_tiles(slide, record, plan, chosen):

@@ -8,19 +8,26 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
+from curatome.errors import StorageError
+from curatome.location import Location
+from curatome.objects import read_ranges
+
+Place = tuple[int, int, int]
+"""Shard, first byte, number of bytes."""
+
 
 class ShardFiles:
-    """Reads members of shards at their places; at most `limit` shards stay open.
+    """Reads members of shards at their places; at most `limit` files stay open.
 
     Threads may share it: reading moves no file position, and a shard that another thread still
     reads from is closed when that thread is done.
 
     Args:
-        paths: the shards.
+        paths: the shards, on this machine or in a store.
         limit: how many stay open, the ones used last.
     """
 
-    def __init__(self, paths: Sequence[Path], limit: int = 64) -> None:
+    def __init__(self, paths: Sequence[Location], limit: int = 64) -> None:
         self._paths = paths
         self._limit = limit
         self._lock = threading.Lock()
@@ -29,7 +36,7 @@ class ShardFiles:
     def __len__(self) -> int:
         return len(self._open)
 
-    def __reduce__(self) -> tuple[type[ShardFiles], tuple[Sequence[Path], int]]:
+    def __reduce__(self) -> tuple[type[ShardFiles], tuple[Sequence[Location], int]]:
         return ShardFiles, (self._paths, self._limit)  # another process opens its own
 
     def read(self, shard: int, offset: int, length: int) -> bytes:
@@ -42,24 +49,42 @@ class ShardFiles:
 
         Raises:
             OSError: the shard cannot be read.
+            StorageError: the same, of one in a store.
             EOFError: it is shorter than its manifest says.
         """
-        data = os.pread(self._file(shard).descriptor, length, offset)
+        path = self._paths[shard]
+        if isinstance(path, str):
+            return read_ranges([(path, offset, length)])[0]
+        data = os.pread(self._file(shard, path).descriptor, length, offset)
         if len(data) != length:
-            path = self._paths[shard]
             raise EOFError(f"{path}: wanted {length} bytes at {offset}, got {len(data)}.")
         return data
+
+    def read_ahead(self, places: Sequence[Place]) -> dict[Place, bytes]:
+        """Members of shards in a store, asked for at the same time; those of files are left out.
+
+        What cannot be read is left out as well, for `read` to say why.
+
+        Args:
+            places: what `read` takes, for each member.
+        """
+        remote = [(at, path) for at in places if isinstance(path := self._paths[at[0]], str)]
+        try:
+            found = read_ranges([(path, offset, length) for (_, offset, length), path in remote])
+        except (StorageError, EOFError):
+            return {}
+        return {at: data for (at, _), data in zip(remote, found, strict=True)}
 
     def close(self) -> None:
         """Close all; reading opens them again."""
         with self._lock:
             self._open.clear()
 
-    def _file(self, shard: int) -> _File:
+    def _file(self, shard: int, path: Path) -> _File:
         with self._lock:
             file = self._open.get(shard)
             if file is None:
-                file = self._open[shard] = _File(self._paths[shard])
+                file = self._open[shard] = _File(path)
                 if len(self._open) > self._limit:
                     self._open.popitem(last=False)
             else:

@@ -14,6 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curatome.errors import BuildError, TableError
+from curatome.location import joined
+from curatome.tiles.shards import shards_of
 
 Rows = npt.NDArray[np.int64]
 
@@ -139,7 +141,7 @@ class TileIndex:
     worker processes share if they are forked.
 
     Args:
-        manifest: a build's `tiles.parquet`; its shards lie beside it.
+        manifest: a build's `tiles.parquet`; its shards lie beside it, or in the store it names.
         scale: tiles of this scale only.
         rows: these rows of the manifest only, for example a split's; kept in ascending order.
 
@@ -147,7 +149,7 @@ class TileIndex:
         table: the manifest.
         rows: (N,) int64, row numbers in the manifest.
         side_px: edge of the images; all have the same.
-        shards: paths of the shards that hold them.
+        shards: paths or URLs of the shards that hold them.
         shard: (N,) int32, position in `shards`.
         offset: (N,) int64, first byte of the image in its shard.
         length: (N,) int32, length of the image in bytes.
@@ -188,7 +190,8 @@ class TileIndex:
                 f"{manifest}: tiles of {sorted(sides)} px cannot share a batch. Name one scale."
             )
         self.side_px = sides.pop()
-        self.shards = [manifest.parent / name for name in codes]
+        folder = shards_of(manifest)
+        self.shards = [joined(folder, name) for name in codes]
 
     def __len__(self) -> int:
         return len(self.rows)

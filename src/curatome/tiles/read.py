@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from curatome.errors import BuildError
-from curatome.slides.readers import open_slide
+from curatome.location import Location, joined, located
+from curatome.slides.opening import opened_slide
 from curatome.slides.readers.base import Pixels, SlideReader
 from curatome.tiles.canvas import render_tile
 from curatome.tiles.encode import ToSrgb, decode
 from curatome.tiles.plane import Plane
 from curatome.tiles.record import SlideRecord, choose_planes, load_records
-from curatome.tiles.shards import read_member
+from curatome.tiles.shards import read_member, shards_of
 from curatome.units import Mpp
 
 
@@ -33,7 +36,7 @@ def open_tiles(build: Path) -> TileSource:
         raise BuildError(f"{build} holds no finished build. Run `curatome build` first.")
     slides = pq.read_table(table, columns=["slide", "path"])
     paths = dict(zip(slides["slide"].to_pylist(), slides["path"].to_pylist(), strict=True))
-    return TileSource(build, load_records(build), lambda slide: build.parent / paths[slide])
+    return TileSource(build, load_records(build), lambda slide: located(paths[slide], build.parent))
 
 
 class TileSource:
@@ -42,19 +45,20 @@ class TileSource:
     Args:
         build: the build folder.
         records: the build's record of each slide, by slide id.
-        locate: the file of a slide, by slide id; used for coordinates only.
+        locate: path or URL of a slide's file, by slide id; used for coordinates only.
     """
 
     def __init__(
         self,
         build: Path,
         records: Mapping[str, SlideRecord],
-        locate: Callable[[str], Path],
+        locate: Callable[[str], Location],
     ) -> None:
-        self._build = build
+        self._manifest = build / "tiles.parquet"
         self._records = records
         self._locate = locate
         self._open: tuple[str, SlideReader] | None = None
+        self._held = ExitStack()
 
     def pixels(self, row: Mapping[str, Any]) -> Pixels:
         """The tile's pixels, (side_px, side_px, 3) uint8, RGB.
@@ -65,20 +69,25 @@ class TileSource:
         Raises:
             BuildError: the build has no record of the tile's slide.
             OSError: the shard cannot be read.
+            StorageError: shard or slide lie in a store that does not give them.
             UnreadableSlide: the slide cannot be decoded.
         """
         if row["shard"] is not None:
-            return decode(read_member(self._build / row["shard"], row["offset"], row["length"]))
+            shard = joined(self._shards, row["shard"])
+            return decode(read_member(shard, row["offset"], row["length"]))
         record = self._records.get(row["slide"])
         if record is None:
             raise BuildError(f"tile {row['tile_id']}: the build has no record of its slide.")
         return self._render(row, record)
 
+    @cached_property
+    def _shards(self) -> Location:
+        return shards_of(self._manifest)
+
     def close(self) -> None:
         """Free the slide that is open, if any."""
-        if self._open is not None:
-            self._open[1].close()
-            self._open = None
+        self._open = None
+        self._held.close()
 
     def _render(self, row: Mapping[str, Any], record: SlideRecord) -> Pixels:
         slide = self._slide(row["slide"])
@@ -99,5 +108,6 @@ class TileSource:
     def _slide(self, slide: str) -> SlideReader:
         if self._open is None or self._open[0] != slide:
             self.close()
-            self._open = (slide, open_slide(self._locate(slide)))
+            opened = self._held.enter_context(opened_slide(self._locate(slide)))
+            self._open = (slide, opened)
         return self._open[1]

@@ -17,6 +17,7 @@ from curatome.durable import new_file, write_file
 from curatome.errors import CuratomeError, SourceError, UnreadableSlide
 from curatome.hashes import bytes_hash, settings_hash
 from curatome.jobs import progress, stage
+from curatome.location import Location, joined
 from curatome.protocol import BuildSettings
 from curatome.slides.readers import SlideReader, open_slide
 from curatome.slides.readers.errors import DECODE_ERRORS
@@ -35,7 +36,7 @@ from curatome.tiles.rois import (
     sort_image,
     squares_of,
 )
-from curatome.tiles.shards import ShardWriter
+from curatome.tiles.shards import ShardWriter, new_shard
 
 ENGINE = 1
 """Raised whenever the same images would give other regions or shards."""
@@ -136,7 +137,11 @@ def shard_name(scale: str, unit: RegionUnit) -> str:
 
 
 def build_regions(
-    build: Path, root: Path, unit: RegionUnit, broken: Mapping[str, str] | None = None
+    build: Path,
+    root: Path,
+    unit: RegionUnit,
+    broken: Mapping[str, str] | None = None,
+    shards: Location | None = None,
 ) -> dict[str, int]:
     """Make the regions of one unit: shards, problems, then the part that makes them count.
 
@@ -147,14 +152,19 @@ def build_regions(
         root: the source's folder.
         unit: what to make.
         broken: images, by place, that have ended an earlier child, and what became of it.
+        shards: the folder that shards lie under, if it is not the build folder.
 
     Returns:
         How many `images` were read, `regions` and `bytes` written, and images `failed`.
+
+    Raises:
+        StorageError: a shard cannot be stored.
     """
     made = _Made()
+    folder = build if shards is None else shards
     reader = ImageBytes(root, unit.column)
     with ExitStack() as stack:
-        shards: dict[str, ShardWriter] = {}
+        writers: dict[str, ShardWriter] = {}
         for item in unit.items:
             place = item.entry.place
             stage(f"read {place}")
@@ -162,7 +172,7 @@ def build_regions(
                 if broken and place in broken:
                     raise UnreadableSlide(broken[place])
                 pixels = _read(reader, item)
-                _add(build, unit, item, pixels, (made, shards, stack))
+                _add(folder, unit, item, pixels, (made, writers, stack))
             except NoScale as error:
                 made.problems.append(Problem(place, "SRC007", str(error)))
             except (CuratomeError, *DECODE_ERRORS) as error:
@@ -170,8 +180,8 @@ def build_regions(
                 made.problems.append(Problem(place, "SRC005", str(error)))
             progress(images=1)
         stage("write shards")
-        for shard in shards.values():
-            shard.finish()
+        for writer in writers.values():
+            writer.finish()
     stage("write manifest part")
     content = json.dumps([asdict(problem) for problem in made.problems], indent=1)
     write_file(problems_path(build, unit.key), content)
@@ -218,7 +228,7 @@ def _open(path: Path, plain: bool = False) -> SlideReader:
 
 
 def _add(
-    build: Path,
+    folder: Location,
     unit: RegionUnit,
     item: Item,
     image: SlideReader,
@@ -238,8 +248,8 @@ def _add(
         image.close()
     convert = ToSrgb(facts.icc_profile) if unit.build.icc == "srgb" and facts.icc_profile else None
     if chosen.scale not in shards:
-        path = build / shard_name(chosen.scale, unit)
-        shards[chosen.scale] = ShardWriter(stack.enter_context(new_file(path)))
+        place = joined(folder, shard_name(chosen.scale, unit))
+        shards[chosen.scale] = ShardWriter(stack.enter_context(new_shard(place)))
     squares = squares_of(facts.width, facts.height, unit.crop, chosen.scale, known.mpp)
     for square, cut in cut_regions(pixels, squares):
         data = encode(convert(cut) if convert else cut, unit.build)

@@ -14,8 +14,9 @@ from PIL import Image
 
 from curatome.durable import write_file
 from curatome.jobs import stage
+from curatome.location import Location
 from curatome.protocol import Protocol
-from curatome.slides.readers import open_slide
+from curatome.slides.opening import opened_slide
 from curatome.slides.readers.base import Pixels, SlideReader
 from curatome.slides.tissue import TissueMask, find_tissue, read_overview
 from curatome.tiles.canvas import render_tile
@@ -49,13 +50,13 @@ class SlideSource:
     """A slide to be built.
 
     Attributes:
-        path: its file.
+        path: its file, here or in a store.
         sha256: its content hash.
         key: `curatome.tiles.record.slide_key` of it.
         mpp: its resolved scale.
     """
 
-    path: Path
+    path: Location
     sha256: str
     key: str
     mpp: Mpp
@@ -67,10 +68,9 @@ def survey_slide(build: Path, source: SlideSource, protocol: Protocol) -> SlideR
     Raises:
         UnreadableSlide: the slide cannot be decoded.
         UnsupportedSlide: it is no bright-field RGB image.
+        StorageError: it cannot be fetched from its store.
     """
-    stage("open")
-    slide = open_slide(source.path)
-    try:
+    with opened_slide(source.path) as slide:
         stage("find tissue")
         wanted = _overview_mpp(slide, source.mpp, protocol.tissue.mpp)
         overview, step_x, step_y = read_overview(slide, source.mpp, wanted)
@@ -82,8 +82,6 @@ def survey_slide(build: Path, source: SlideSource, protocol: Protocol) -> SlideR
         plan = plan_tiles(protocol.scales, planes, mask, protocol.build)
         stage("sample pixels")
         density = _bytes_per_pixel(slide, plan, protocol)
-    finally:
-        slide.close()
     folder = record_folder(build, source.key)
     write_file(folder / "overview.jpg", _thumbnail(overview))
     if slide.facts.icc_profile is not None:

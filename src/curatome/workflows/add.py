@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from curatome.errors import ProjectError, SlideError, UnsupportedSlide
+from curatome.errors import ProjectError, SlideError, StorageError, UnsupportedSlide
 from curatome.findings import Finding
 from curatome.jobs import Failure, Limits, Outcome, Task, progress, run_tasks, stage
+from curatome.location import Location, located
 from curatome.project import Project, SlideEntry
 from curatome.protocol import FieldValue
 from curatome.slides.files import SlideFiles, slide_id
-from curatome.slides.inventory import probe, refused, same_content, unreadable
+from curatome.slides.inventory import probe, refused, same_content, unfetched, unreadable
+from curatome.slides.opening import FETCH, local_slide
 from curatome.slides.readers import SlideFacts
 from curatome.slides.scale import resolve_mpp
 from curatome.slides.sheets import SlideRow, match_rows, read_case_table, read_slide_table
+from curatome.slides.stamp import slide_stamps
 from curatome.units import Mpp
 from curatome.workflows.watch import Silent, Watcher
 
@@ -64,15 +68,18 @@ def look_at(files: SlideFiles) -> Seen:
 
     Raises:
         OSError: a file cannot be read.
+        StorageError: it lies in a store that does not give it.
     """
-    stage("hash")
-    sha256 = files.sha256(lambda size: progress(bytes=size))
-    try:
-        return Seen(sha256, probe(files.path, stage))
-    except UnsupportedSlide as error:
-        return Seen(sha256, problem=str(error), unsupported=True)
-    except SlideError as error:
-        return Seen(sha256, problem=str(error))
+    with local_slide(files) as here:
+        assert isinstance(here.path, Path)
+        stage("hash")
+        sha256 = here.sha256(lambda size: progress(bytes=size))
+        try:
+            return Seen(sha256, probe(here.path, stage))
+        except UnsupportedSlide as error:
+            return Seen(sha256, problem=str(error), unsupported=True)
+        except SlideError as error:
+            return Seen(sha256, problem=str(error))
 
 
 def add_slides(
@@ -84,7 +91,7 @@ def add_slides(
     workers: int = 1,
     watcher: Watcher | None = None,
 ) -> AddResult:
-    """Register files, folders and globs, and keep what tables declare.
+    """Register files, folders, globs and URLs of these, and keep what tables declare.
 
     Slides whose file has not changed since it was last registered are not read again.
 
@@ -104,7 +111,7 @@ def add_slides(
     rows = read_slide_table(slide_table, cohort.declared("slides")) if slide_table else []
     cases = read_case_table(case_table, cohort.declared("cases")) if case_table else []
     found = _find(paths) if paths else []
-    known = [project.absolute(path) for path in project.store.files()]
+    known = [project.location(path) for path in project.store.files()]
     matches, unmatched = match_rows(rows, [*known, *(files.path for files in found)])
     declared = {project.relative(path): row for path, row in matches.items()}
     with project.locked():
@@ -125,15 +132,6 @@ def add_slides(
         slides=slides,
         findings=tuple(f for f in project.store.findings() if f.subject in subjects),
     )
-
-
-def file_stamp(path: Path) -> str | None:
-    """Size and time of change of a file; None if it is not there."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return f"{stat.st_size}-{stat.st_mtime_ns}"
 
 
 def judge(entry: SlideEntry) -> tuple[SlideEntry, list[Finding]]:
@@ -161,8 +159,10 @@ def _find(paths: Sequence[str | Path]) -> list[SlideFiles]:
     return []
 
 
-def _absolute(path: Path) -> Path:
+def _absolute(path: Location) -> Location:
     """One name for each file, however it was written; links are not followed."""
+    if isinstance(path, str):
+        return path
     return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
 
 
@@ -178,9 +178,10 @@ def _register(
     touched: set[str] = set()
     tasks: dict[str, SlideFiles] = {}
     stamps: dict[str, str] = {}
+    now = slide_stamps(slide.path for slide in found)
     for slide in found:
         path = project.relative(slide.path)
-        stamps[path] = file_stamp(slide.path) or ""
+        stamps[path] = now.get(slide.path) or ""
         if files.get(path, ("", ""))[1] == stamps[path] and _still_known(project, path, files):
             touched.add(files[path][0])
         else:
@@ -201,7 +202,8 @@ def _register(
             if path in files and files[path][0] != entry.slide:
                 replaced.add(files[path][0])
         else:
-            project.store.save_findings(f"file:{path}", [_unhashed(path, outcome.failure)])
+            finding = _unhashed(path, tasks[path], outcome.failure)
+            project.store.save_findings(f"file:{path}", [finding])
         watcher.advance(1)
     for slide_before in replaced:
         _after_replacement(project, slide_before)
@@ -217,7 +219,7 @@ def _still_known(project: Project, path: str, files: Mapping[str, tuple[str, str
     entry = project.store.slide(files[path][0])
     if entry is None or entry.state not in ("ready", "held"):
         return False
-    if file_stamp(project.absolute(entry.path)) != files.get(entry.path, ("", ""))[1]:
+    if _stamp(project, entry.path) != files.get(entry.path, ("", ""))[1]:
         findings = project.store.findings(f"slide:{entry.slide}")
         project.store.save_slide(replace(entry, path=path), findings)
     return True
@@ -225,13 +227,18 @@ def _still_known(project: Project, path: str, files: Mapping[str, tuple[str, str
 
 def _after_failure(files: SlideFiles, outcome: Outcome) -> Seen | None:
     """What is left to say when the child died or ran out of time or memory."""
+    if outcome.failure is not None and outcome.failure.stage.startswith(FETCH):
+        return None
     try:
-        return Seen(files.sha256(), problem=str(outcome.failure))
-    except OSError:
+        with local_slide(files) as here:
+            return Seen(here.sha256(), problem=str(outcome.failure))
+    except (OSError, StorageError):
         return None
 
 
-def _unhashed(path: str, failure: Failure | None) -> Finding:
+def _unhashed(path: str, slide: SlideFiles, failure: Failure | None) -> Finding:
+    if isinstance(slide.path, str):
+        return unfetched(f"file {path}", path, failure.message if failure else "")
     return unreadable(f"file {path}", path.rpartition("/")[2], str(failure))
 
 
@@ -267,11 +274,8 @@ def _entry(
 def _after_replacement(project: Project, slide: str) -> None:
     """Another slide lies where this one lay: it has moved, or there is no such slide any more."""
     entry = project.store.slide(slide)
-    elsewhere = [
-        path
-        for path, (held, _) in project.store.files().items()
-        if held == slide and project.absolute(path).exists()
-    ]
+    places = [path for path, (held, _) in project.store.files().items() if held == slide]
+    elsewhere = [path for path in places if _stamp(project, path) is not None]
     if entry is not None and elsewhere:
         findings = project.store.findings(f"slide:{slide}")
         project.store.save_slide(replace(entry, path=elsewhere[0]), findings)
@@ -284,7 +288,13 @@ def _place(project: Project, before: SlideEntry | None, path: str) -> str:
     if before is None:
         return path
     _, stamp = project.store.files().get(before.path, ("", ""))
-    return before.path if file_stamp(project.absolute(before.path)) == stamp else path
+    return before.path if _stamp(project, before.path) == stamp else path
+
+
+def _stamp(project: Project, path: str) -> str | None:
+    """A file's stamp now; None if it is not there, or its store cannot be asked."""
+    place = project.location(path)
+    return slide_stamps([place]).get(place)
 
 
 def _declare(project: Project, declared: Mapping[str, SlideRow]) -> set[str]:
@@ -326,9 +336,10 @@ def _plain(values: Mapping[str, FieldValue]) -> dict[str, Any]:
 
 def _save_duplicates(project: Project) -> None:
     hashes = {entry.slide: entry.sha256 for entry in project.store.slides()}
-    there = [
-        (hashes[slide], Path(path))
-        for path, (slide, _) in project.store.files().items()
-        if slide in hashes and project.absolute(path).exists()
-    ]
-    project.store.save_findings("duplicates", same_content(there))
+    files = project.store.files()
+    copies = Counter(slide for slide, _ in files.values())
+    several = [path for path, (slide, _) in files.items() if slide in hashes and copies[slide] > 1]
+    now = slide_stamps(project.location(path) for path in several)
+    there = [path for path in several if now.get(project.location(path)) is not None]
+    found = same_content((hashes[files[path][0]], located(path)) for path in there)
+    project.store.save_findings("duplicates", found)

@@ -15,12 +15,14 @@ from curatome.findings import Finding
 from curatome.jobs import Failure, Limits, Runner, Task, run_tasks
 from curatome.project import Project, SlideEntry
 from curatome.protocol import Protocol
+from curatome.slides.stamp import slide_stamps
 from curatome.tiles.record import SlideRecord, load_record, part_path, slide_key
 from curatome.tiles.survey import SlideSource
 from curatome.workflows.estimate import Estimate, check_room, estimate_build
 from curatome.workflows.manifest import write_manifest
 from curatome.workflows.obstacles import changed_on_disk, failed_slide, plan_findings
 from curatome.workflows.runs import save_run
+from curatome.workflows.storage import settle_shards
 from curatome.workflows.watch import Silent, Watcher
 
 _BASE_MEMORY = 4 << 30  # address space of a child: libraries, caches and a strip of the slide
@@ -115,11 +117,14 @@ def build_project(
 
     Raises:
         ProjectError: another process is changing the project.
-        BuildError: there is no slide to build, or not enough room on the disk.
+        BuildError: there is no slide to build, not enough room on the disk, or what is built lies
+            elsewhere than the protocol says.
+        StorageError: the store that shards are to lie in does not take them.
     """
     started = time.monotonic()
     course = _Course(project, workers, watcher or Silent(), run)
     with project.locked(), _tidied(project.build):
+        settle_shards(project)
         jobs = _survey(_jobs(course), course)
         parts = _parts(project.build)
         work = [(job, job.missing(parts)) for job in jobs]
@@ -127,7 +132,8 @@ def build_project(
         course.watcher.estimated(estimate)
         _save_findings(jobs, course)
         if not dry_run:
-            check_room(estimate, project.build)
+            if project.shards == project.build:
+                check_room(estimate, project.build)
             _make_units(work, course)
             _save_findings(jobs, course)
             parts = _parts(project.build)
@@ -180,14 +186,17 @@ def _jobs(course: _Course) -> list[Job]:
             "`curatome status` says what holds others back."
         )
     stamps = {path: stamp for path, (_, stamp) in project.store.files().items()}
+    now = slide_stamps(project.location(entry.path) for entry in ready)
     jobs = []
     for entry in ready:
         assert entry.mpp is not None
-        path = project.absolute(entry.path)
+        path = project.location(entry.path)
         key = slide_key(entry.sha256, entry.mpp, project.protocol)
-        finding = changed_on_disk(entry, path, stamps.get(entry.path))
-        if finding is not None:
-            course.failed[key] = finding
+        # A slide whose store cannot be asked is no obstacle if all of it is done.
+        if path in now:
+            finding = changed_on_disk(entry, path, stamps.get(entry.path), now[path])
+            if finding is not None:
+                course.failed[key] = finding
         jobs.append(Job(entry, SlideSource(path, entry.sha256, key, entry.mpp)))
     return jobs
 
@@ -247,18 +256,24 @@ def _unit_tasks(work: Work, course: _Course) -> Iterator[Task]:
     for job, units in work:
         key = job.source.key
         for unit in units:
-            if key in course.failed:  # one bad place is enough: the slide is left out as a whole
+            if _is_hopeless(course.failed.get(key)):
                 break
-            arguments = (course.project.build, job.source.path, key, unit)
+            project = course.project
+            arguments = (project.build, job.source.path, key, unit, project.shards)
             yield Task(f"{key}#{unit}", "curatome.tiles.engine:build_unit", arguments)
+
+
+def _is_hopeless(finding: Finding | None) -> bool:
+    # One bad place is enough: the slide is left out as a whole. But what was stored stays.
+    return finding is not None and finding.code != "STO002"
 
 
 def _refuse_full_disk(build: Path, failure: Failure) -> None:
     # No slide's fault: it ends the build, and what is done stays.
     if failure.kind == "disk":
         raise BuildError(
-            f"{build} has no room left: {failure}. Free some and run `curatome build` again; it "
-            "goes on from here."
+            f"{build} has no room left, or the folder of copies: {failure}. Free some and run "
+            "`curatome build` again; it goes on from here."
         )
 
 

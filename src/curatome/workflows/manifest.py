@@ -14,6 +14,7 @@ from curatome.hashes import settings_hash
 from curatome.project import Project, SlideEntry
 from curatome.tables import SLIDES, TILES
 from curatome.tiles.record import ENGINE, SlideRecord, part_path
+from curatome.tiles.shards import with_shards
 
 ROWS_PER_GROUP = 200_000
 _STATE = b"curatome.state"
@@ -39,16 +40,16 @@ def write_manifest(project: Project, records: Mapping[str, SlideRecord]) -> bool
     entries = {entry.slide: entry for entry in project.store.slides()}
     cases = {key: entries[record.slide].case for key, record in records.items()}
     slides = SLIDES.from_rows([_slide_row(entry) for entry in entries.values()])
-    state = settings_hash(
-        [ENGINE, sorted(cases.items()), project.protocol.build_key_material(), slides.to_pylist()]
-    )
+    inputs = [ENGINE, sorted(cases.items()), project.protocol.build_key_material()]
+    stored = [project.shards] if isinstance(project.shards, str) else []
+    state = settings_hash([*inputs, slides.to_pylist(), *stored])
     if _written(project.build) == [state] * 3:
         return False
     with new_file(project.build / "slides.parquet") as stream:
         table = slides.cast(_with_state(slides.schema, state))
         pq.write_table(table, stream, compression="zstd")
     write_file(project.build / "build.json", _summary(project, records, state))
-    schema = _with_state(TILES.schema, state)
+    schema = _with_state(with_shards(TILES.schema, project.shards), state)
     with (
         new_file(manifest_path(project.build)) as stream,
         pq.ParquetWriter(stream, schema, compression="zstd") as writer,

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from curatome.findings import Finding, Severity
 from curatome.jobs import Failure
+from curatome.location import Location
 from curatome.project import SlideEntry
+from curatome.slides.inventory import unfetched
+from curatome.slides.opening import FETCH
 from curatome.tiles.record import SlideRecord
-from curatome.workflows.add import file_stamp
+from curatome.tiles.shards import STORE
 
 
 def failed_slide(entry: SlideEntry, failure: Failure) -> Finding:
-    """ACQ001 for a slide that was registered but could not be read to its end."""
+    """ACQ001 for a slide that was registered but could not be read to its end.
+
+    If a store is at fault and not the slide, STO001 where it was to be fetched, STO002 where one
+    of its shards was to be stored.
+    """
+    if failure.stage.startswith(FETCH):
+        return unfetched(f"slide {entry.slide}", entry.path, failure.message)
+    if failure.stage.startswith(STORE):
+        return _unstored(entry, failure)
     return Finding(
         code="ACQ001",
         severity=Severity.ERROR,
@@ -24,6 +33,20 @@ def failed_slide(entry: SlideEntry, failure: Failure) -> Finding:
     )
 
 
+def _unstored(entry: SlideEntry, failure: Failure) -> Finding:
+    shard = failure.stage.removeprefix(STORE).strip()
+    message = failure.message if shard in failure.message else f"{shard}: {failure.message}."
+    return Finding(
+        code="STO002",
+        severity=Severity.ERROR,
+        subject=f"slide {entry.slide}",
+        message=f"{message} {entry.name} is left out until all of its shards are stored.",
+        remedy="See that the store can be reached and written to, and run `curatome build` once "
+        "more; it makes what is missing.",
+        evidence={"kind": failure.kind, "shard": shard},
+    )
+
+
 def _what(entry: SlideEntry, failure: Failure) -> str:
     # Readers say file, stage and remedy themselves; a child that died says neither.
     if failure.kind == "error" and entry.name in failure.message:
@@ -31,15 +54,17 @@ def _what(entry: SlideEntry, failure: Failure) -> str:
     return f"{entry.name} could not be read: {failure}."
 
 
-def changed_on_disk(entry: SlideEntry, path: Path, stamp: str | None) -> Finding | None:
+def changed_on_disk(
+    entry: SlideEntry, path: Location, stamp: str | None, found: str | None
+) -> Finding | None:
     """ACQ009 for a slide whose file is gone, or is not the one that was registered.
 
     Args:
         entry: the slide.
         path: where it should be.
-        stamp: size and time of change when it was registered.
+        stamp: `file_stamp` when it was registered.
+        found: the same, now.
     """
-    found = file_stamp(path)
     if found is not None and found == stamp:
         return None
     what = "is not there any more" if found is None else "has changed since it was added"

@@ -18,6 +18,7 @@ from curatome.hashes import settings_hash
 from curatome.project import Project
 from curatome.tables import REGIONS, SOURCES
 from curatome.tiles.regions import ENGINE, part_path, read_problems
+from curatome.tiles.shards import with_shards
 from curatome.workflows.added import AddedSource
 
 _STATE = b"curatome.state"
@@ -71,13 +72,14 @@ def write_region_manifest(
     rows = [_summary(project.build, one, counts[one.added.source.name]) for one in sources]
     table = SOURCES.from_rows(rows)
     duplicates = [[s.added.source.name, sorted(s.duplicates.items())] for s in sources]
-    state = settings_hash([ENGINE, [s.keys for s in sources], duplicates, rows])
+    stored = [project.shards] if isinstance(project.shards, str) else []
+    state = settings_hash([ENGINE, [s.keys for s in sources], duplicates, rows, *stored])
     paths = (regions_path(project.build), project.build / "sources.parquet")
     csv_path = project.build / "sources.csv"
     text = _csv(rows)
     if [_written(path) for path in paths] == [state] * 2 and _same(csv_path, text):
         return counts
-    schema = _with_state(REGIONS.schema, state)
+    schema = _with_state(with_shards(REGIONS.schema, project.shards), state)
     with (
         new_file(paths[0]) as stream,
         pq.ParquetWriter(stream, schema, compression="zstd") as writer,

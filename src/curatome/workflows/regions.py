@@ -25,9 +25,11 @@ from curatome.tiles.regions import (
     probe_region,
     read_problems,
 )
+from curatome.tiles.shards import STORE
 from curatome.workflows.added import AddedSource, added_names, known_scale, load_added
 from curatome.workflows.region_manifest import DoneSource, RegionCounts, write_region_manifest
 from curatome.workflows.sources import duplicates_of, unreadable_image
+from curatome.workflows.storage import settle_shards
 from curatome.workflows.watch import Silent, Watcher
 
 _LIMITS = Limits()
@@ -83,13 +85,16 @@ def build_sources(
 
     Raises:
         ProjectError: another process is changing the project.
-        BuildError: the project has no source, or the disk is full.
+        BuildError: the project has no source, the disk is full, a shard could not be stored, or
+            what is built lies elsewhere than the protocol says.
+        StorageError: the store that shards are to lie in does not take them.
     """
     started = time.monotonic()
     course = _Course(project, workers, watcher or Silent(), _LIMITS)
     with project.locked():
         project.build.mkdir(exist_ok=True)
         remove_unfinished(project.build)
+        settle_shards(project)
         added = [load_added(project, name) for name in added_names(project)]
         if not added:
             raise BuildError(
@@ -148,17 +153,27 @@ def _make(
     def count(_task: Task, counts: Mapping[str, int]) -> None:
         course.watcher.advance(counts.get("images", 0), counts.get("bytes", 0))
 
-    tasks = (Task(u.key, _BUILD, (build, roots[u.source], u)) for u in left)
+    shards = course.project.shards
+    tasks = (Task(u.key, _BUILD, (build, roots[u.source], u, None, shards)) for u in left)
     ended: list[RegionUnit] = []
+    unstored: list[Failure] = []
     for outcome in run_tasks(tasks, course.workers, course.limits, count):
         if outcome.failure is not None:
             _refuse_full_disk(course, outcome.failure)
-            ended.append(by_key[outcome.task.key])
+            if outcome.failure.stage.startswith(STORE):
+                unstored.append(outcome.failure)
+            else:
+                ended.append(by_key[outcome.task.key])
         else:
             _count(course, outcome.value)
     for unit in sorted(ended, key=lambda unit: unit.key):
         _without_broken(course, unit, roots)
     course.watcher.finish()
+    if unstored:
+        raise BuildError(
+            f"{len(unstored):,} shards could not be stored, such as this one: {unstored[0]}. What "
+            "is done is kept; run `curatome sources build` again, and it makes the others."
+        )
 
 
 def _count(course: _Course, value: Mapping[str, int]) -> None:
@@ -175,7 +190,8 @@ def _without_broken(course: _Course, unit: RegionUnit, roots: Mapping[str, Path]
         for outcome in run_tasks(tasks, course.workers, course.limits)
         if outcome.failure is not None
     }
-    again = Task(unit.key, _BUILD, (course.project.build, root, unit, broken))
+    project = course.project
+    again = Task(unit.key, _BUILD, (project.build, root, unit, broken, project.shards))
     for outcome in run_tasks([again], 1, course.limits):
         if outcome.failure is not None:
             _refuse_full_disk(course, outcome.failure)

@@ -140,7 +140,7 @@ def _sheets(
     records: dict[str, SlideRecord],
     tiles: pa.Table,
 ) -> Iterator[ScaleSheet]:
-    places = {entry.slide: project.absolute(entry.path) for entry in entries}
+    places = {entry.slide: project.location(entry.path) for entry in entries}
     names = {entry.slide: entry.name for entry in entries}
     source = TileSource(project.build, records, places.__getitem__)
     try:

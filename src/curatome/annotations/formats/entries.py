@@ -1,0 +1,217 @@
+"""Rows of `tables.ANNOTATIONS`: as readers make them, and as writers take them apart."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import shapely
+from PIL import Image
+from shapely import affinity
+
+from curatome.annotations.formats.base import Carries, Loss
+from curatome.annotations.model import new_id, outline
+from curatome.errors import AnnotationError
+from curatome.geometry import outlines
+from curatome.tables import ANNOTATIONS
+
+Row = dict[str, Any]
+"""A row by column; readers and writers of this folder add `shape`, its geometry in level-0 px."""
+
+FARTHEST = float(2**31)
+"""A coordinate beyond it, in px, is no place on a slide."""
+
+_UNSAID: Mapping[str, Any] = {
+    "nucleus": None,
+    "cannot_judge": False,
+    "confidence": None,
+    "reader": None,
+    "read": 1,
+    "guideline": None,
+    "time": None,
+    "tool": None,
+    "basis": "imported",
+    "parents": [],
+    "name": None,
+    "foreign": None,
+}
+"""What a reader makes of a column that a file does not speak of."""
+
+
+def new_row(kind: str, shape: shapely.Geometry | None, labels: Iterable[str] = ()) -> Row:
+    """A row that says what is drawn and of which class, and nothing else.
+
+    Args:
+        kind: of `model.KINDS`.
+        shape: in level-0 px; None for a whole image.
+        labels: of the annotation.
+    """
+    return {
+        **_UNSAID,
+        "annotation": new_id(),
+        "image": None,
+        "kind": kind,
+        "shape": shape,
+        "mask": None,
+        "labels": list(labels),
+        "properties": {},
+    }
+
+
+def to_table(rows: Sequence[Row]) -> pa.Table:
+    """Rows with `shape` and with `properties` as a mapping as `tables.ANNOTATIONS`."""
+    columns: dict[str, Any] = {
+        column.name: [row.get(column.name) for row in rows] for column in ANNOTATIONS.columns
+    }
+    shapes = np.array([row["shape"] for row in rows], dtype=object)
+    columns["geometry"] = list(shapely.to_wkb(shapes)) if len(rows) else []
+    columns["properties"] = [json.dumps(row["properties"], ensure_ascii=False) for row in rows]
+    return ANNOTATIONS.from_columns(columns)
+
+
+def to_rows(table: pa.Table) -> Iterator[Row]:
+    """The rows of a table, with `shape` and with `properties` as a mapping."""
+    for row in table.to_pylist():
+        row["shape"] = None if row["geometry"] is None else shapely.from_wkb(row["geometry"])
+        row["properties"] = json.loads(row["properties"])
+        yield row
+
+
+def same_image(rows: Sequence[Row], title: str) -> str | None:
+    """The one image that all rows lie on.
+
+    Raises:
+        AnnotationError: they lie on several.
+    """
+    images = {row["image"] for row in rows}
+    if len(images) > 1:
+        raise AnnotationError(
+            f"a file of {title} is about one image, and these annotations lie on {len(images)}. "
+            "Write one file per image."
+        )
+    return images.pop() if images else None
+
+
+def something(written: int, title: str) -> None:
+    """Refuses to write a file that would hold nothing.
+
+    Raises:
+        AnnotationError: nothing was written.
+    """
+    if not written:
+        raise AnnotationError(
+            f"{title} can hold none of these annotations. Choose another format; "
+            "docs/annotations.md says what each one holds."
+        )
+
+
+def column_losses(
+    row: Row, carries: Carries, title: str, keys: Iterable[str] = ()
+) -> list[Loss]:
+    """What a row says in columns that a format has no place for.
+
+    Args:
+        row: as of `to_rows`.
+        carries: what the format holds.
+        title: of the format.
+        keys: of `properties` that it writes.
+    """
+    losses = [
+        Loss(row["annotation"], column, f"{title} has no place for it.")
+        for column, unsaid in _UNSAID.items()
+        if column not in carries.columns and row[column] != unsaid
+    ]
+    if "annotation" not in carries.columns:
+        losses.append(Loss(row["annotation"], "annotation", f"{title} has no place for the id."))
+    lost = sorted(set(row["properties"]) - set(keys))
+    if lost and "properties" not in carries.columns:
+        losses.append(
+            Loss(row["annotation"], "properties", f"{title} has no place for {', '.join(lost)}.")
+        )
+    labels = row["labels"]
+    if carries.labels == "none" and labels:
+        losses.append(Loss(row["annotation"], "labels", f"{title} has no classes."))
+    if carries.labels == "one" and len(labels) > 1:
+        reason = f'{title} has one class per annotation; "{labels[0]}" was kept.'
+        losses.append(Loss(row["annotation"], "labels", reason))
+    return losses
+
+
+def mask_outline(row: Row) -> shapely.Geometry:
+    """The outline of a mask's pixels, in level-0 px; empty if it has none.
+
+    Raises:
+        AnnotationError: the mask is not a picture.
+    """
+    try:
+        with Image.open(io.BytesIO(row["mask"])) as picture:
+            pixels = np.asarray(picture.convert("1"), np.uint8)
+    except (OSError, TypeError) as error:
+        raise AnnotationError(f"annotation {row['annotation']}: its mask is no PNG.") from error
+    shape = outlines(pixels).get(1, shapely.Polygon())
+    left, top, right, bottom = row["shape"].bounds
+    a, d = (right - left) / pixels.shape[1], (bottom - top) / pixels.shape[0]
+    return affinity.affine_transform(shape, [a, 0, 0, d, left, top])
+
+
+def fitted(row: Row, carries: Carries, title: str) -> tuple[list[Row], list[Loss]]:
+    """A row as rows of kinds that a format has, and what that changed.
+
+    Circles, ellipses and masks become their outline; what has no area is never given one. A row
+    that no kind of the format fits becomes no row at all.
+    """
+    if row["kind"] in carries.kinds and (carries.holes or not _holed(row)):
+        return [row], []
+    rows, reason = _fallback(row, carries)
+    said = f"{title} has no {_called(row, carries)}; {reason}."
+    return rows, [Loss(row["annotation"], "geometry", said)]
+
+
+def _called(row: Row, carries: Carries) -> str:
+    if row["kind"] in carries.kinds:
+        return "holes"
+    return {
+        "points": "sets of points",
+        "whole": "labels of a whole image",
+        "box": "boxes",
+    }.get(row["kind"], f"{row['kind']}s")
+
+
+def _fallback(row: Row, carries: Carries) -> tuple[list[Row], str]:
+    kind, shape = row["kind"], row["shape"]
+    if kind == "whole" or shape is None:
+        return [], "it was left out"
+    if kind in ("point", "points", "line"):
+        if kind == "points" and "point" in carries.kinds:
+            parts = shapely.get_parts(shape)
+            return [{**row, "kind": "point", "shape": p} for p in parts], f"{len(parts)} points"
+        return [], "it was left out"
+    area = mask_outline(row) if kind == "mask" else outline(kind, shape)
+    if not {"polygon", "multipolygon"} & carries.kinds:
+        if "box" not in carries.kinds or area.is_empty:
+            return [], "it was left out"
+        return [{**row, "kind": "box", "shape": shapely.box(*area.bounds)}], "its bounds were kept"
+    parts = [p for p in shapely.get_parts(area) if not p.is_empty]
+    if not parts:
+        return [], "it was left out, being empty"
+    reason = "its outline was kept"
+    if not carries.holes and any(len(p.interiors) for p in parts):
+        parts = [shapely.Polygon(p.exterior) for p in parts]
+        reason = "the outer ring was kept"
+    if len(parts) == 1 and (kind != "multipolygon" or "multipolygon" not in carries.kinds):
+        return [{**row, "kind": "polygon", "shape": parts[0]}], reason
+    if "multipolygon" in carries.kinds:
+        joined = shapely.MultiPolygon(parts)
+        return [{**row, "kind": "multipolygon", "shape": joined}], reason
+    rows = [{**row, "kind": "polygon", "shape": part} for part in parts]
+    return rows, f"it became {len(rows)} polygons"
+
+
+def _holed(row: Row) -> bool:
+    if row["kind"] not in ("polygon", "multipolygon"):
+        return False
+    return any(len(part.interiors) for part in shapely.get_parts(row["shape"]))

@@ -1,0 +1,291 @@
+"""`curatome import`, `sync` and `export`: annotations of other tools, in and out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from curatome.cli.console import (
+    CLEAN,
+    ERROR,
+    FINDINGS,
+    JsonOption,
+    ProjectOption,
+    WorkersOption,
+    console,
+    count,
+    print_json,
+    project_at,
+)
+from curatome.cli.progress import watching
+from curatome.errors import AnnotationError
+
+if TYPE_CHECKING:
+    from curatome.workflows.annotations import FileResult, Wishes
+
+_SHOWN = 5
+
+PathsArgument = Annotated[list[Path], typer.Argument(help="Files or folders of annotations.")]
+FormatOption = Annotated[str, typer.Option("--format", "-f", help="A format's name, or auto.")]
+ReaderOption = Annotated[
+    str | None, typer.Option(help="Who made them, where the files do not say it.")
+]
+ReadOption = Annotated[int | None, typer.Option(min=1, help="2 or more for a repeat read.")]
+GuidelineOption = Annotated[
+    str | None, typer.Option(help="Version they were made under; the one in force if not given.")
+]
+ImageOption = Annotated[
+    str | None, typer.Option(help="Slide that files without image names are about.")
+]
+ClassOption = Annotated[
+    list[str] | None,
+    typer.Option("--class", help="OLD=NEW gives a class of the files another name."),
+]
+BoxOption = Annotated[str | None, typer.Option(help="How boxes are meant: xywh or x1y1x2y2.")]
+UnitOption = Annotated[str | None, typer.Option(help="Unit of coordinates: px or um.")]
+DownsampleOption = Annotated[
+    float | None, typer.Option(min=1, help="Downsample of the level the coordinates are in.")
+]
+SwapOption = Annotated[
+    bool | None, typer.Option("--swap-axes/--keep-axes", help="Whether y comes before x.")
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Take the reading that fits best.")]
+DryOption = Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would be done.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("import")(import_)
+    app.command("sync")(sync)
+    app.command("export")(export)
+
+
+def import_(  # noqa: PLR0913
+    paths: PathsArgument,
+    *,
+    format_: FormatOption = "auto",
+    reader: ReaderOption = None,
+    read: ReadOption = None,
+    guideline: GuidelineOption = None,
+    image: ImageOption = None,
+    classes: ClassOption = None,
+    box: BoxOption = None,
+    unit: UnitOption = None,
+    downsample: DownsampleOption = None,
+    swap_axes: SwapOption = None,
+    yes: YesOption = False,
+    dry_run: DryOption = False,
+    workers: WorkersOption = None,
+    project: ProjectOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Record annotations that other tools wrote; each file whole or not at all."""
+    options = _options(box, unit, downsample, swap_axes)
+    wishes = _wishes((format_, reader, read, guideline, image), classes, options, (yes, dry_run))
+    _record(paths, wishes, False, (workers, project, as_json))
+
+
+def sync(
+    paths: PathsArgument,
+    *,
+    format_: FormatOption = "auto",
+    reader: ReaderOption = None,
+    read: ReadOption = None,
+    image: ImageOption = None,
+    classes: ClassOption = None,
+    box: BoxOption = None,
+    yes: YesOption = False,
+    dry_run: DryOption = False,
+    workers: WorkersOption = None,
+    project: ProjectOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Merge new and changed exports, again and again, without doubling anything."""
+    said = (format_, reader, read, None, image)
+    wishes = _wishes(said, classes, _options(box, None, None, None), (yes, dry_run))
+    _record(paths, wishes, True, (workers, project, as_json))
+
+
+def export(
+    out: Annotated[Path, typer.Argument(help="A file, or a folder for one file per image.")],
+    *,
+    format_: Annotated[str, typer.Option("--format", "-f", help="A format's name.")],
+    image: Annotated[list[str] | None, typer.Option(help="Only of these slides.")] = None,
+    reader: Annotated[list[str] | None, typer.Option(help="Only by these readers.")] = None,
+    label: Annotated[list[str] | None, typer.Option("--class", help="Only these classes.")] = None,
+    at: Annotated[int | None, typer.Option(help="As it was after this event.")] = None,
+    losses: Annotated[Path | None, typer.Option(help="Write the loss report as CSV.")] = None,
+    project: ProjectOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Write annotations in another tool's format, and say what it could not carry."""
+    from curatome.workflows.annotation_export import Selection, export_annotations, write_losses
+
+    selection = Selection(tuple(image or ()), tuple(reader or ()), tuple(label or ()), at)
+    result = export_annotations(project_at(project), out, format_, selection)
+    if losses is not None:
+        write_losses(losses, result.losses)
+    if as_json:
+        files = {str(path): number for path, number in result.files.items()}
+        print_json({"files": files, "losses": result.losses, "seen": result.seen})
+    else:
+        for path, number in result.files.items():
+            console.print(f"{escape(str(path))}: {count(number, 'annotation')}", soft_wrap=True)
+        _print_losses(result.format, result.losses, losses)
+    raise typer.Exit(FINDINGS if result.losses else CLEAN)
+
+
+def _options(
+    box: str | None, unit: str | None, downsample: float | None, swap_axes: bool | None
+) -> Any:
+    from curatome.annotations.formats import Options
+
+    for name, value, known in (("box", box, ("xywh", "x1y1x2y2")), ("unit", unit, ("px", "um"))):
+        if value is not None and value not in known:
+            raise AnnotationError(f"--{name} is {' or '.join(known)}. Got {value}.")
+    return Options(box, unit, downsample, swap_axes)
+
+
+def _wishes(
+    said: tuple[str, str | None, int | None, str | None, str | None],
+    classes: list[str] | None,
+    options: Any,
+    how: tuple[bool, bool],
+) -> Wishes:
+    from curatome.workflows.annotations import Wishes
+
+    pairs = {}
+    for text in classes or ():
+        old, equals, new = text.partition("=")
+        if not (old and equals and new):
+            raise AnnotationError(f'--class is OLD=NEW. Got "{text}".')
+        pairs[old] = new
+    return Wishes(*said, pairs, options, *how)
+
+
+def _record(
+    paths: list[Path], wishes: Wishes, merge: bool, how: tuple[int | None, Path, bool]
+) -> None:
+    import os
+
+    from curatome.workflows.annotations import import_files
+
+    workers, project, as_json = how
+    opened = project_at(project)
+    with watching(as_json) as watcher:
+        results = import_files(
+            opened,
+            paths,
+            wishes,
+            merge=merge,
+            workers=workers or os.cpu_count() or 1,
+            watcher=watcher,
+        )
+    if as_json:
+        print_json({"files": [{**vars(one), "path": str(one.path)} for one in results]})
+    else:
+        _print_results(results, wishes.dry_run)
+    recorded = [one for one in results if not one.error and not one.waits]
+    raise typer.Exit(CLEAN if len(recorded) == len(results) else FINDINGS if recorded else ERROR)
+
+
+def _print_results(results: tuple[FileResult, ...], dry_run: bool) -> None:
+    for one in results:
+        name = escape(str(one.path))
+        if one.read is None:
+            console.print(f"[red]refused[/] {name}: {escape(one.error)}", soft_wrap=True)
+            continue
+        color, state = _state(one, dry_run)
+        how = f" ({one.read.how})" if one.read.how else ""
+        console.print(
+            f"[{color}]{state}[/] {name}: {escape(one.read.dialect + how)}", soft_wrap=True
+        )
+        console.print(
+            f"        {count(one.read.rows, 'annotation')} on {_listed(one.images)}: "
+            f"{_listed(one.labels)}",
+            soft_wrap=True,
+        )
+        if one.sync is not None:
+            console.print(
+                f"        {one.sync.created:,} new, {one.sync.edited:,} changed, "
+                f"{one.sync.deleted:,} gone, {one.sync.unchanged:,} as they were"
+            )
+        for said in _said(one):
+            console.print(f"        [dim]→ {escape(said)}[/]", soft_wrap=True)
+    done = [one for one in results if one.batch is not None or one.sync is not None]
+    rows = sum(one.read.rows for one in done if one.read is not None)
+    verb = "Would import" if dry_run else "Recorded"
+    fine = [one for one in results if not one.error and not one.waits] if dry_run else done
+    rows = sum(one.read.rows for one in fine if one.read is not None)
+    console.print(f"{verb} {count(rows, 'annotation')} of {count(len(fine), 'file')}.")
+    waiting = sum(bool(one.waits) for one in results)
+    if waiting:
+        console.print(f"{count(waiting, 'file')} waits for an answer: say it, or [bold]--yes[/].")
+
+
+def _state(one: FileResult, dry_run: bool) -> tuple[str, str]:
+    if one.error:
+        return "red", "refused"
+    if one.waits:
+        return "yellow", "waits  "
+    return ("blue", "would  ") if dry_run else ("green", "done   ")
+
+
+def _said(one: FileResult) -> list[str]:
+    """What a person should know or decide about a file."""
+    options = {"box": "--box", "unit": "--unit", "level": "--downsample", "axes": "--swap-axes"}
+    said = [one.error] if one.error else []
+    for doubt in one.waits:
+        answer = options.get(doubt.about, f"the {doubt.about}")
+        said.append(
+            f"{doubt.evidence} {answer} {doubt.assumed} takes it so, {answer} {doubt.instead} as "
+            "the format defines it."
+        )
+    said += one.read.notes if one.read is not None else ()
+    if one.absent:
+        said.append(
+            f"{count(len(one.absent), 'image')} not in this project: "
+            f"{', '.join(one.absent[:_SHOWN])}{' …' if len(one.absent) > _SHOWN else ''}"
+        )
+    if one.unknown:
+        said.append(
+            f"not among the protocol's classes: {', '.join(one.unknown[:_SHOWN])}"
+            f"{' …' if len(one.unknown) > _SHOWN else ''}. Add them to curatome.toml, or rename "
+            "them with --class OLD=NEW."
+        )
+    if one.sync is not None and one.sync.conflicts:
+        said.append(
+            f"{count(len(one.sync.conflicts), 'annotation')} changed here and in the file; what "
+            "is here was kept. `curatome annotations history ID` shows both: "
+            + ", ".join(conflict.annotation for conflict in one.sync.conflicts[:_SHOWN])
+        )
+    return said
+
+
+def _listed(numbers: Any) -> str:
+    shown = [f"{name} {number:,}" for name, number in list(numbers.items())[:_SHOWN]]
+    if not shown:
+        return "no class"
+    more = f", and {len(numbers) - _SHOWN:,} more" if len(numbers) > _SHOWN else ""
+    return escape(", ".join(shown) + more)
+
+
+def _print_losses(title: str, losses: Any, written: Path | None) -> None:
+    if not losses:
+        console.print(f"Nothing was lost: {escape(title)} holds all of it.")
+        return
+    # One reason for thousands of annotations is one line.
+    reasons: dict[tuple[str, str], int] = {}
+    for loss in losses:
+        key = (loss.field, re.sub(r"\d+(\.\d+)?", "…", loss.reason))
+        reasons[key] = reasons.get(key, 0) + 1
+    console.print(f"What {escape(title)} could not carry:")
+    for (field, reason), number in sorted(reasons.items(), key=lambda item: -item[1]):
+        line = f"  {field}, {count(number, 'annotation')}: {reason}"
+        console.print(escape(line), soft_wrap=True)
+    if written is None:
+        console.print("[dim]→ --losses FILE.csv writes them one by one[/]")

@@ -1,0 +1,154 @@
+"""`curatome export`: annotations of the store as files of other tools, with what was lost."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curatome.annotations.formats import Format, Frame, Frames, Loss, format_named
+from curatome.annotations.store import seen
+from curatome.durable import write_file
+from curatome.errors import AnnotationError
+from curatome.project import Project
+from curatome.workflows.annotations import annotation_store, frame_of
+from curatome.workflows.slides import find_entries
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which annotations.
+
+    Attributes:
+        images: slides by id or name; empty for all.
+        readers: empty for all.
+        labels: those with at least one of them; empty for all.
+        at: number of the event up to which the store is taken; None for now.
+    """
+
+    images: tuple[str, ...] = ()
+    readers: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    at: int | None = None
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What was written.
+
+    Attributes:
+        format: its title.
+        files: annotations per file.
+        losses: what the format could not carry.
+        seen: number of the store's latest event that is in it; `sync --seen` takes it.
+    """
+
+    format: str
+    files: Mapping[Path, int]
+    losses: tuple[Loss, ...]
+    seen: int
+
+
+def export_annotations(
+    project: Project, out: Path, name: str, selection: Selection | None = None
+) -> ExportResult:
+    """Write annotations in a format: one file, or one per image where a file holds one image.
+
+    Args:
+        project: the project.
+        out: the file, or the folder for one file per image.
+        name: of the format.
+        selection: which annotations; all if not given.
+
+    Raises:
+        AnnotationError: there is nothing to write, or no such format.
+        OSError: the disk is full or the folder is not writable.
+    """
+    selection, chosen = selection or Selection(), format_named(name)
+    with annotation_store(project) as store:
+        table = store.current(at=selection.at)
+        event = seen(table)
+    entries = {entry.slide: entry for entry in project.store.slides()}
+    wanted = _image_ids(project, selection.images, table)
+    table = _selected(table, selection, wanted)
+    if not len(table):
+        raise AnnotationError(
+            "no annotation fits. `curatome annotations` shows what the project holds."
+        )
+    frames = {slide: frame_of(entry) for slide, entry in entries.items()}
+    images = table.column("image").unique().to_pylist()
+    known = Frames(
+        [frames.get(image) or Frame(image, image, 0, 0) for image in images if image is not None]
+    )
+    colors = {one.name: one.color for one in project.protocol.classes}
+    files: dict[Path, int] = {}
+    losses: list[Loss] = []
+    for path, part in _parts(out, chosen, table, known):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        losses += chosen.write(part, path, known, colors)
+        files[path] = len(part)
+    return ExportResult(chosen.title, files, tuple(losses), event)
+
+
+def write_losses(path: Path, losses: Sequence[Loss]) -> None:
+    """The loss report as CSV.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["annotation", "field", "reason"])
+    writer.writerows([loss.annotation, loss.field, loss.reason] for loss in losses)
+    write_file(path, text.getvalue())
+
+
+def _image_ids(project: Project, names: Sequence[str], table: pa.Table) -> list[str]:
+    """Identities of named images: slides of the project, or images that annotations name."""
+    there = set(table.column("image").unique().to_pylist())
+    ids = []
+    for name in names:
+        ids.append(name if name in there else find_entries(project, [name])[0].slide)
+    return ids
+
+
+def _selected(table: pa.Table, selection: Selection, images: Sequence[str]) -> pa.Table:
+    for column, values in (("image", images), ("reader", selection.readers)):
+        if values:
+            table = table.filter(pc.is_in(table.column(column), pa.array(values, pa.string())))
+    if selection.labels:
+        wanted = set(selection.labels)
+        rows = [bool(wanted.intersection(row)) for row in table.column("labels").to_pylist()]
+        table = table.filter(pa.array(rows, pa.bool_()))
+    return table
+
+
+def _parts(
+    out: Path, chosen: Format, table: pa.Table, frames: Frames
+) -> list[tuple[Path, pa.Table]]:
+    """What goes into which file."""
+    images = table.column("image").unique().to_pylist()
+    single = bool(out.suffix) and not out.is_dir()
+    if chosen.carries.images or (single and len(images) == 1):
+        return [(out, table)]
+    if single:
+        raise AnnotationError(
+            f"a file of {chosen.title} holds one image, and these annotations lie on "
+            f"{len(images)}. Name a folder, or choose one with --image."
+        )
+    parts = []
+    for image in images:
+        frame = frames.find(image) if image is not None else None
+        stem = Path(frame.name).stem if frame is not None else "annotations"
+        on_it = (
+            pc.equal(table.column("image"), image)
+            if image is not None
+            else pc.is_null(table.column("image"))
+        )
+        parts.append((out / f"{stem}{chosen.suffixes[0]}", table.filter(on_it)))
+    return parts

@@ -1,0 +1,322 @@
+"""`curatome import` and `sync`: annotations of other tools into the project's store."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curatome.annotations.formats import (
+    Doubt,
+    Frame,
+    Options,
+    all_formats,
+    format_named,
+)
+from curatome.annotations.guideline import renamed, since
+from curatome.annotations.store import Act, AnnotationStore, Sync, open_annotations
+from curatome.errors import AnnotationError
+from curatome.jobs import Limits, Task, run_tasks
+from curatome.project import Project, SlideEntry
+from curatome.workflows.annotation_files import About, FileRead, read_file, table_of
+from curatome.workflows.slides import find_entries
+from curatome.workflows.watch import Silent, Watcher
+
+LIMITS = Limits(silence_seconds=900, memory_bytes=16 << 30)
+"""A file of millions of cells takes minutes and gigabytes; a broken one must not take all."""
+
+_READ = f"{read_file.__module__}:{read_file.__name__}"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a person says about files of annotations.
+
+    Attributes:
+        format: name of the format, or `auto`.
+        reader: who made them, where the files do not say it.
+        read: 1, or 2 and more for a repeat read; None to take what the files say.
+        guideline: version they were made under, where the files do not say it; None for the one
+            in force.
+        image: the slide that files without names are about.
+        classes: new names of classes by their names in the files.
+        options: how doubtful coordinates are read.
+        yes: take the reading that fits best where one is in doubt.
+        dry_run: only say what would be done.
+    """
+
+    format: str = "auto"
+    reader: str | None = None
+    read: int | None = None
+    guideline: str | None = None
+    image: str | None = None
+    classes: Mapping[str, str] = field(default_factory=dict)
+    options: Options = field(default_factory=Options)
+    yes: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What became of one file.
+
+    Attributes:
+        path: the file.
+        read: what it says; None if it could not be read.
+        images: annotations per image; slides of the project by their file name.
+        labels: annotations per class.
+        unknown: classes that the protocol does not define.
+        absent: images that are not in the project.
+        error: why nothing of it was recorded, or empty.
+        batch: number of the batch it became; None if nothing was recorded.
+        sync: what merging it did.
+    """
+
+    path: Path
+    read: FileRead | None = None
+    images: Mapping[str, int] = field(default_factory=dict)
+    labels: Mapping[str, int] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    error: str = ""
+    batch: int | None = None
+    sync: Sync | None = None
+
+    @property
+    def waits(self) -> tuple[Doubt, ...]:
+        """What a person must decide before it is recorded."""
+        recorded = self.batch is not None or self.sync is not None
+        return () if self.read is None or recorded or self.error else self.read.doubts
+
+
+def annotation_store(project: Project) -> AnnotationStore:
+    """The project's annotations.
+
+    Raises:
+        ProjectError: the store cannot be opened, or is of another version.
+    """
+    return open_annotations(project.annotations)
+
+
+def import_files(
+    project: Project,
+    paths: Sequence[Path],
+    wishes: Wishes | None = None,
+    *,
+    merge: bool = False,
+    workers: int = 1,
+    watcher: Watcher | None = None,
+) -> tuple[FileResult, ...]:
+    """Record the annotations of files, each file whole or not at all.
+
+    Args:
+        project: the project.
+        paths: files, or folders of them.
+        wishes: what a person says about them.
+        merge: bring what came from these files before up to date, instead of refusing it.
+        workers: how many files are read at the same time.
+        watcher: is told the course.
+
+    Returns:
+        What became of each file, by path.
+
+    Raises:
+        AnnotationError: there is no file, or a wish cannot be.
+        ProjectError: the store or the named slide cannot be used.
+    """
+    wishes, watcher = wishes or Wishes(), watcher or Silent()
+    since(project.protocol.guideline, wishes.guideline)  # refuses a version that never was
+    files = list(_files(paths, wishes.format))
+    entries = project.store.slides()
+    with tempfile.TemporaryDirectory(prefix="curatome-") as scratch:
+        tasks = _tasks(project, files, entries, wishes, Path(scratch))
+        watcher.start("reading annotations", len(tasks), "files")
+        outcomes = {}
+        for outcome in run_tasks(tasks, workers, LIMITS):
+            outcomes[outcome.task.key] = outcome
+            watcher.advance(1)
+        watcher.finish()
+        watcher.start("recording", len(tasks), "files")
+        results = []
+        with annotation_store(project) as store:
+            desk = _Desk(project, store, wishes, {entry.slide: entry.name for entry in entries})
+            for task in tasks:
+                outcome, path = outcomes[task.key], Path(task.key)
+                if outcome.failure is not None:
+                    results.append(FileResult(path, error=str(outcome.failure)))
+                else:
+                    table = table_of(task.arguments[-1])
+                    results.append(desk.record(path, outcome.value, table, merge))
+                watcher.advance(1)
+        watcher.finish()
+    return tuple(results)
+
+
+def frame_of(entry: SlideEntry) -> Frame:
+    """A slide of the project as an image that annotations lie on."""
+    mpp = entry.mpp
+    return Frame(
+        image=entry.slide,
+        name=entry.name,
+        width=entry.width or 0,
+        height=entry.height or 0,
+        mpp_x=None if mpp is None else mpp.x,
+        mpp_y=None if mpp is None else mpp.y,
+    )
+
+
+def slide_about(path: Path, entries: Sequence[SlideEntry]) -> SlideEntry | None:
+    """The slide that a file is about by its own name: the longest that the name begins with.
+
+    `S1.geojson`, `S1_joe.xml` and `S1.svs.ndpa` are about S1.svs, `S12.xml` is not.
+    """
+    fitting = []
+    for entry in entries:
+        stem = Path(entry.name).stem
+        rest = path.name[len(stem) :]
+        if path.name.startswith(stem) and not rest[:1].isalnum():
+            fitting.append((len(stem), entry))
+    longest = max((length for length, _ in fitting), default=0)
+    best = [entry for length, entry in fitting if length == longest]
+    return best[0] if len(best) == 1 else None
+
+
+def _files(paths: Sequence[Path], name: str) -> Iterator[Path]:
+    """Files, and what lies in folders, each once; folders that are one set stay whole."""
+    formats = all_formats() if name == "auto" else (format_named(name),)
+    seen = set()
+    for path in paths:
+        if not path.exists():
+            raise AnnotationError(f"{path} does not exist. Name a file or folder of annotations.")
+        whole = path.is_file() or any(one.recognize(path, b"") is not None for one in formats)
+        for one in [path] if whole else _inside(path):
+            if one not in seen:
+                seen.add(one)
+                yield one
+    if not seen:
+        raise AnnotationError(f"{', '.join(map(str, paths))}: there is no file.")
+
+
+def _inside(folder: Path) -> list[Path]:
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    hidden = [any(part.startswith(".") for part in p.relative_to(folder).parts) for p in found]
+    return sorted(path for path, hides in zip(found, hidden, strict=True) if not hides)
+
+
+def _tasks(
+    project: Project,
+    files: Sequence[Path],
+    entries: Sequence[SlideEntry],
+    wishes: Wishes,
+    scratch: Path,
+) -> list[Task]:
+    frames = tuple(frame_of(entry) for entry in entries)
+    named = find_entries(project, [wishes.image])[0] if wishes.image else None
+    tasks = []
+    for number, path in enumerate(files):
+        entry = named or slide_about(path, entries) or (entries[0] if len(entries) == 1 else None)
+        about = About(frames)
+        if entry is not None:
+            local = project.absolute(entry.path)
+            about = About(frames, frame_of(entry), local if local.is_file() else None)
+        out = scratch / f"{number}.arrow"
+        tasks.append(Task(str(path), _READ, (path, wishes.format, about, wishes.options, out)))
+    return tasks
+
+
+class _Desk:
+    """Where tables are completed and recorded; what is the same for every file lies here."""
+
+    def __init__(
+        self,
+        project: Project,
+        store: AnnotationStore,
+        wishes: Wishes,
+        names: Mapping[str, str],
+    ) -> None:
+        self._project = project
+        self._store = store
+        self._wishes = wishes
+        self._names = names
+        self._classes = {one.name for one in project.protocol.classes}
+        self._guideline = wishes.guideline or project.protocol.guideline.version
+        self._done = {batch.act.source for batch in store.batches()}
+
+    def record(self, path: Path, read: FileRead, table: pa.Table, merge: bool) -> FileResult:
+        """Record one file's table, unless something stands against it."""
+        table = self._completed(table, read)
+        result = self._told(path, read, table)
+        source = self._project.relative(path)
+        waits = bool(read.doubts) and not self._wishes.yes
+        against = "" if waits else self._against(table, source, merge)
+        if against or waits or self._wishes.dry_run:
+            return replace(result, error=against)
+        act = Act(self._wishes.reader, f"import of {read.title}", self._guideline, "", source)
+        try:
+            if merge:
+                return replace(result, sync=self._store.sync_table(table, source, act))
+            batch = self._store.import_table(table, act)
+        except AnnotationError as error:
+            return replace(result, error=str(error))
+        self._done.add(source)
+        return replace(result, batch=batch.batch)
+
+    def _completed(self, table: pa.Table, read: FileRead) -> pa.Table:
+        """The table with what a person said filled in where the file says nothing."""
+        wishes = self._wishes
+        fill = {"reader": wishes.reader, "guideline": self._guideline, "tool": read.title}
+        for name, value in fill.items():
+            if value is not None:
+                table = _put(table, name, pc.fill_null(table.column(name), value))
+        if wishes.read is not None:
+            numbers = pa.array(np.full(len(table), wishes.read, np.int16))
+            table = _put(table, "read", numbers)
+        if wishes.classes:
+            labels = [renamed(row, wishes.classes) for row in table.column("labels").to_pylist()]
+            table = _put(table, "labels", pa.array(labels, table.schema.field("labels").type))
+        return table
+
+    def _told(self, path: Path, read: FileRead, table: pa.Table) -> FileResult:
+        images = {
+            pair["values"]: pair["counts"]
+            for pair in pc.value_counts(table.column("image").combine_chunks()).to_pylist()
+            if pair["values"] is not None
+        }
+        flat = pc.list_flatten(table.column("labels"))
+        labels = Counter(
+            {pair["values"]: pair["counts"] for pair in pc.value_counts(flat).to_pylist()}
+        )
+        return FileResult(
+            path,
+            read,
+            {self._names.get(image, image): count for image, count in images.items()},
+            dict(labels.most_common()),
+            tuple(sorted(set(labels) - self._classes)) if self._classes else (),
+            tuple(sorted(set(images) - set(self._names))),
+        )
+
+    def _against(self, table: pa.Table, source: str, merge: bool) -> str:
+        """Why a table cannot be recorded, or nothing."""
+        if source in self._done and not merge:
+            return (
+                "was imported before. `curatome sync` brings what came from it up to date; "
+                "`curatome annotations log` shows when."
+            )
+        nowhere = table.column("image").null_count
+        if nowhere:
+            return (
+                f"does not say which image {nowhere:,} of its annotations lie on, and its name "
+                "is no slide's. Say it with --image SLIDE."
+            )
+        return ""
+
+
+def _put(table: pa.Table, name: str, column: pa.ChunkedArray | pa.Array) -> pa.Table:
+    at = table.schema.get_field_index(name)
+    return table.set_column(at, table.schema.field(at), column)
