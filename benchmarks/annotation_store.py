@@ -11,7 +11,6 @@ processor time is told beside it.
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
@@ -56,13 +55,11 @@ def main() -> None:
 def _measure(path: Path, count: int) -> Iterator[str]:
     table, side = _polygons(count)
     size = table["geometry"].nbytes / 1e6
-    before = _peak()
     with open_annotations(path) as store:
         with _clock() as spent:
             store.import_table(table, Act("benchmark"))
         yield f"import of {count:,} polygons, {count * _CORNERS:,} corners, {size:,.0f} MB of WKB:"
         yield f"  {spent[0]:.1f} s, {spent[1]:.1f} s of processor time"
-        yield f"  {_peak() - before:,.0f} MB of memory above the table and what made it"
         yield f"  {path.stat().st_size / 1e6:,.0f} MB on disk"
         edge = (_SHOWN / _PER_PX) ** 0.5
         draw = np.random.default_rng(2)
@@ -135,11 +132,6 @@ def _clock() -> Iterator[list[float]]:
     start = time.perf_counter(), time.process_time()
     yield spent
     spent += [time.perf_counter() - start[0], time.process_time() - start[1]]
-
-
-def _peak() -> float:
-    """The most memory this process has had, MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
     ├── TableError             a table misses a column, or holds a value it may not
     ├── SourceError            a dataset of images is not laid out as it is said to be
     ├── AnnotationError        a file of annotations, or an edit of one, cannot be accepted
+    │   └── StaleEdit          somebody changed the annotation meanwhile (annotations.store)
     ├── SlideError             something is wrong with one slide
     │   ├── UnreadableSlide    its file cannot be decoded
     │   └── UnsupportedSlide   it is sound, but not a bright-field RGB image

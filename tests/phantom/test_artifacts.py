@@ -36,7 +36,7 @@ def _picture(scene):
 def _with(bare, *requests, seed=3, lesions=()):
     plan = dataclasses.replace(bare.plan, artifacts=requests)
     made = make_artifacts(plan, bare.tissue_outline(), np.random.default_rng(seed), lesions)
-    return dataclasses.replace(bare, plan=plan, strokes=made)
+    return dataclasses.replace(bare, plan=plan, artifacts=made)
 
 
 def _inside(scene, geometry):
@@ -46,7 +46,7 @@ def _inside(scene, geometry):
 
 
 def _covered(scene):
-    return shapely.union_all([artifact.outline for artifact in scene.strokes])
+    return shapely.union_all([artifact.outline for artifact in scene.artifacts])
 
 
 @pytest.fixture(scope="module", params=sorted(KINDS))
@@ -96,12 +96,12 @@ def test_ink_has_the_color_that_was_asked_for(bare, clean, color):
     wanted = ink_density(color)
     assert density @ wanted / np.linalg.norm(density) / np.linalg.norm(wanted) > 0.985
     assert 0.6 < np.linalg.norm(density) / np.linalg.norm(wanted) < 1.4
-    assert scene.strokes[0].color == color
+    assert scene.artifacts[0].color == color
 
 
 def test_two_inks_stay_two_inks(bare, clean):
     scene = _with(bare, "pen@0.9#c01030", "pen@0.9#1030b0", seed=8)
-    red, blue = (artifact.outline.buffer(-8) for artifact in scene.strokes)
+    red, blue = (artifact.outline.buffer(-8) for artifact in scene.artifacts)
     picture = _picture(scene)
     only_red = _inside(scene, red.difference(blue.buffer(12)))
     only_blue = _inside(scene, blue.difference(red.buffer(12)))
@@ -111,7 +111,7 @@ def test_two_inks_stay_two_inks(bare, clean):
 
 def test_inks_by_lot_are_of_all_kinds(bare):
     colors = {
-        artifact.color for seed in range(60) for artifact in _with(bare, "pen", seed=seed).strokes
+        artifact.color for seed in range(60) for artifact in _with(bare, "pen", seed=seed).artifacts
     }
     assert colors == set(INKS.values())
 
@@ -120,7 +120,7 @@ def test_a_circle_runs_around_the_largest_lesion_and_not_over_it(bare):
     x, y = bare.tissue_outline().centroid.coords[0]
     lesions = (shapely.Point(x, y).buffer(50), shapely.Point(x + 90, y).buffer(12))
     for seed in range(20):
-        (circle,) = _with(bare, "pen_circle", seed=seed, lesions=lesions).strokes
+        (circle,) = _with(bare, "pen_circle", seed=seed, lesions=lesions).artifacts
         ring = circle.shape.polygon()
         assert not ring.intersects(lesions[0].buffer(-5))
         assert shapely.Polygon(ring.exterior).contains(lesions[0])
@@ -135,14 +135,14 @@ def test_strength_grades_the_blur(bare, kind):
         scene = _with(bare, f"{kind}@{strength}")
         sigma = focus(scene, grid, size)
         peaks.append(float(sigma.max()))
-        assert peaks[-1] == pytest.approx(scene.strokes[0].blur_um, rel=0.02)
+        assert peaks[-1] == pytest.approx(scene.artifacts[0].blur_um, rel=0.02)
     assert peaks == sorted(peaks)
     assert peaks[2] > 2 * peaks[0]
 
 
 def test_a_band_is_out_of_focus_and_half_so_on_its_outline(bare, clean):
     scene = _with(bare, "blur_band@0.6")
-    band = scene.strokes[0]
+    band = scene.artifacts[0]
     detail = [np.abs(laplace(p[..., 1].astype(float))) for p in (_picture(scene), clean)]
     core = _inside(scene, band.outline.buffer(-4).intersection(bare.tissue_outline()))
     assert detail[0][core].mean() < 0.5 * detail[1][core].mean()
@@ -156,7 +156,7 @@ def test_a_stronger_fold_is_darker(bare, clean):
     levels = []
     for strength in (0.1, 0.5, 1.0):
         scene = _with(bare, f"fold@{strength}")
-        inside = _inside(scene, scene.strokes[0].outline.buffer(-3))
+        inside = _inside(scene, scene.artifacts[0].outline.buffer(-3))
         levels.append(_picture(scene)[inside].mean() - clean[inside].mean())
     assert levels == sorted(levels, reverse=True)
     assert levels[0] < -10
@@ -165,14 +165,14 @@ def test_a_stronger_fold_is_darker(bare, clean):
 
 def test_through_a_tear_one_sees_glass(bare):
     scene = _with(bare, "tear@0.8")
-    inside = _inside(scene, scene.strokes[0].outline.buffer(-12))
+    inside = _inside(scene, scene.artifacts[0].outline.buffer(-12))
     assert inside.sum() > 100
     assert np.median(_picture(scene)[inside]) > 230
 
 
 def test_a_bubble_has_a_dark_rim_and_a_bright_middle(bare, clean):
     scene = _with(bare, "bubble@0.8", seed=2)
-    outline = scene.strokes[0].shape.polygon()
+    outline = scene.artifacts[0].shape.polygon()
     share = _picture(scene) / np.maximum(clean, 1.0)
     rim = _inside(scene, outline.buffer(-1).difference(outline.buffer(-3)))
     middle = _inside(scene, outline.buffer(-22))
@@ -182,7 +182,7 @@ def test_a_bubble_has_a_dark_rim_and_a_bright_middle(bare, clean):
 
 def test_more_strength_is_more_dust(bare):
     counts = [
-        np.mean([len(_with(bare, f"dust@{s}", seed=k).strokes) for k in range(12)])
+        np.mean([len(_with(bare, f"dust@{s}", seed=k).artifacts) for k in range(12)])
         for s in (0.0, 1.0)
     ]
     assert counts[1] > counts[0] + 0.5
@@ -191,7 +191,7 @@ def test_more_strength_is_more_dust(bare):
 def test_a_misplaced_lane_shows_what_belongs_beside_it(bare, clean):
     scene = _with(bare, "stitching@0.6", seed=1)
     picture, (height, width) = _picture(scene), clean.shape[:2]
-    for lane in scene.strokes:
+    for lane in scene.artifacts:
         left, right = (round(lane.bounds[k] / ARIA.mpp) for k in (0, 2))
         dx, dy = lane.shift
         assert dy != 0
@@ -203,13 +203,13 @@ def test_a_misplaced_lane_shows_what_belongs_beside_it(bare, clean):
 
 
 def test_one_artifact_does_not_move_another(bare):
-    alone = _with(bare, "fold@0.4").strokes[0]
-    beside = next(a for a in _with(bare, "fold@0.4", "dust", "pen").strokes if a.kind == "fold")
+    alone = _with(bare, "fold@0.4").artifacts[0]
+    beside = next(a for a in _with(bare, "fold@0.4", "dust", "pen").artifacts if a.kind == "fold")
     assert alone.outline.equals(beside.outline)
 
 
 def test_the_same_request_twice_comes_twice(bare):
-    folds = _with(bare, "fold", "fold").strokes
+    folds = _with(bare, "fold", "fold").artifacts
     assert len(folds) == 2
     assert not folds[0].outline.equals(folds[1].outline)
 
@@ -236,7 +236,7 @@ def test_truth_holds_every_artifact(bare):
     scene = _with(bare, *KINDS)
     table = ARTIFACTS.from_rows(artifact_rows(scene))
     assert set(table["kind"].to_pylist()) == set(KINDS)
-    for row, artifact in zip(table.to_pylist(), scene.strokes, strict=True):
+    for row, artifact in zip(table.to_pylist(), scene.artifacts, strict=True):
         outline = shapely.from_wkb(row["polygon"])
         assert outline.area * bare.plan.mpp**2 == pytest.approx(artifact.outline.area)
         assert (row["color"] is not None) == (row["kind"] in (*INKED, "fiber"))

@@ -76,7 +76,7 @@ def test_lamp_is_uneven_but_only_a_little(scene, picture):
 
 @pytest.mark.parametrize("kind", ["epithelial", "tumor", "lymphocyte", "stromal"])
 def test_nuclei_are_darker_and_bluer_than_stroma(scene, picture, kind):
-    fold = scene.strokes[0].outline.buffer(5)
+    fold = scene.artifacts[0].outline.buffer(5)
     clear = ~_inside(scene, fold)
     nuclei = _disks(scene, CLASSES.index(kind), 0.6) & clear
     everything = _inside(scene, shapely.buffer(_all_centers(scene), 9))
@@ -96,7 +96,7 @@ def _all_centers(scene):
 def test_stain_vectors_come_back_from_the_pixels(scene, site):
     """In dark nuclei and in collagen, the main direction of optical density is the site's."""
     plan = dataclasses.replace(scene.plan, site=site, artifacts=())
-    own = dataclasses.replace(scene, plan=plan, strokes=())
+    own = dataclasses.replace(scene, plan=plan, artifacts=())
     scanner = dataclasses.replace(SCANNERS["cirrus"], mpp=0.499, blur_um=0.1, sharpen=0.0, noise=0)
     image = render(own, scanner, (0, 0, plan.width, plan.height)).astype(float)
     white = 255 * np.array(scanner.white) * 0.995
@@ -118,7 +118,7 @@ def test_stain_vectors_come_back_from_the_pixels(scene, site):
 
 
 def test_a_fold_is_darker_than_the_tissue_beside_it(scene, picture):
-    fold = scene.strokes[0]
+    fold = scene.artifacts[0]
     assert fold.kind == "fold"
     beside = fold.outline.buffer(40).difference(fold.outline.buffer(4))
     beside = beside.intersection(scene.tissue_outline())
@@ -129,7 +129,7 @@ def test_a_fold_is_darker_than_the_tissue_beside_it(scene, picture):
 def test_a_pen_mark_covers_glass_in_its_color():
     plan = dataclasses.replace(plan_cohort(9, 12, 900.0)[2], artifacts=("pen",))
     scene = make_scene(plan)
-    pen = scene.strokes[0]
+    pen = scene.artifacts[0]
     picture = render(scene, SCANNERS[plan.scanner], (0, 0, plan.width, plan.height))
     on_glass = pen.outline.buffer(-6).difference(scene.tissue_outline().buffer(6))
     color = picture[_inside(scene, on_glass)].mean(axis=0)

@@ -54,6 +54,20 @@ def _add_share(light: Planes, sigma: Planes, sigmas: Floats, step: int, out: Pla
                     out[channel, j, i] += np.float32(share * light[channel, j, i])
 
 
+@compiled
+def densities(dyes: Planes, vectors: Floats) -> Planes:
+    """Optical density (3, H, W) in red, green, blue of (3, H, W) dyes with (3, 3) vectors."""
+    _, height, width = dyes.shape
+    out = np.empty((3, height, width), np.float32)
+    for channel in range(3):
+        a, b = np.float32(vectors[0, channel]), np.float32(vectors[1, channel])
+        c = np.float32(vectors[2, channel])
+        for j in range(height):
+            for i in range(width):
+                out[channel, j, i] = a * dyes[0, j, i] + b * dyes[1, j, i] + c * dyes[2, j, i]
+    return out
+
+
 def defocused(dyes: Planes, vectors: Floats, sigma: Planes, mpp: float) -> Planes:
     """Optical density of a block after its light was blurred.
 
@@ -79,4 +93,6 @@ def defocused(dyes: Planes, vectors: Floats, sigma: Planes, mpp: float) -> Plane
             blurred = np.stack([gaussian_filter(p, wide / mpp, truncate=_TRUNCATE) for p in light])
         inner = blurred[:, margin:-margin, margin:-margin]
         _add_share(np.ascontiguousarray(inner), sigma, np.array(SIGMAS_UM), step, out)
-    return -np.log10(np.maximum(out, np.float32(_DARKEST)))
+    # What is sharp stays, to the last bit, as it is in a block that is sharp all over.
+    sharp = densities(dyes, vectors)[:, margin:-margin, margin:-margin]
+    return np.where(sigma > 0, -np.log10(np.maximum(out, np.float32(_DARKEST))), sharp)

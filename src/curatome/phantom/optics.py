@@ -14,13 +14,6 @@ from curatome.phantom.noise import Texture, hashed, sample
 Planes = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
-INKS: dict[str, tuple[float, float, float]] = {
-    "blue": (1.10, 0.75, 0.18),
-    "green": (1.05, 0.32, 0.85),
-    "black": (1.00, 1.02, 0.98),
-}
-"""Optical density of pen ink in red, green and blue at full strength."""
-
 
 @dataclass(frozen=True)
 class Site:

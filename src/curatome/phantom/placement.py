@@ -32,8 +32,8 @@ from curatome.phantom.shapes import Blobs, Regions
 
 Floats = NDArray[np.float64]
 Rows = Floats
-"""(N, 6): x, y (µm), angle of the long axis, class, size relative to the class's usual one, and tilt
-of the long axis out of the section (radians, as where a fascicle is cut across)."""
+"""(N, 6): x, y (µm), angle of the long axis, class, size relative to the class's usual one, and
+tilt of the long axis out of the section (radians, as where a fascicle is cut across)."""
 Mix = dict[int, float]
 """Part of each class among others."""
 

@@ -70,7 +70,9 @@ class SlidePlan:
         seed: decides the scene.
         tissue: `resection` or `biopsy`.
         lesions: what to plant.
-        artifacts: what goes wrong, of `pen`, `fold`.
+        artifacts: what goes wrong: keys of `artifacts.KINDS`, each perhaps with a strength of 0 to
+            1 and an ink, as `fold`, `blur_band@0.3` or `pen@0.8#c01030`; asked for twice, it
+            comes twice.
         mpp_in_file: whether the file says its MPP.
         stain: `H&E` or `DAB`, an immunostain with hematoxylin as counterstain.
         marker: what DAB stains, `nucleus` or `membrane`.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from curatome.phantom import artifacts, collagen, fabric, staining
 from curatome.phantom.compiled import compiled
-from curatome.phantom.defocus import blur_reach, defocused
+from curatome.phantom.defocus import blur_reach, defocused, densities
 from curatome.phantom.noise import Texture, ramp, sample, sample_tone, tone_scale, tones
 from curatome.phantom.optics import Planes, Scanner, reach, scan
 from curatome.phantom.paint import paint_nuclei
@@ -134,12 +134,12 @@ def render(scene: Scene, scanner: Scanner, box: tuple[int, int, int, int]) -> ND
     vectors = stain_vectors(scene)
     sigma = artifacts.focus(scene, grid, shape)
     if sigma is None or not sigma.any():
-        dyes = dyes_of(scene, grid, shape)
+        density = densities(dyes_of(scene, grid, shape), vectors)
     else:
         more = blur_reach(mpp)
         wide = (grid[0] - more * mpp, grid[1] - more * mpp, mpp)
         dyes = dyes_of(scene, wide, (shape[0] + 2 * more, shape[1] + 2 * more))
-        dyes, vectors = defocused(dyes, vectors, sigma, mpp), np.eye(3)
-    pixels = scan(dyes, vectors, scanner, scene.field, (x, y))
+        density = defocused(dyes, vectors, sigma, mpp)
+    pixels = scan(density, np.eye(3), scanner, scene.field, (x, y))
     artifacts.after_optics(scene, scanner, box, pixels)
     return pixels

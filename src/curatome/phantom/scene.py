@@ -13,7 +13,7 @@ from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
 from curatome.phantom import fabric, uptake
-from curatome.phantom.artifacts import Stroke, make_strokes
+from curatome.phantom.artifacts import Artifact, make_artifacts
 from curatome.phantom.noise import LONGEST_UM, Texture, texture
 from curatome.phantom.nuclei import Nuclei, jittered_points, make_nuclei
 from curatome.phantom.plan import SlidePlan
@@ -48,7 +48,7 @@ class Scene:
         regions: outlines of everything in them that is not stroma; none overlap.
         correlation: correlation length of the stroma's tone, µm.
         nuclei: all nuclei.
-        strokes: pen marks and folds.
+        artifacts: what went wrong on glass and in the scanner.
     """
 
     plan: SlidePlan
@@ -57,7 +57,7 @@ class Scene:
     regions: Regions
     correlation: float
     nuclei: Nuclei
-    strokes: tuple[Stroke, ...]
+    artifacts: tuple[Artifact, ...]
 
     @property
     def field(self) -> Texture:
@@ -241,6 +241,6 @@ def make_scene(plan: SlidePlan, correlation_um: Mapping[str, float] | None = Non
     nuclei = make_nuclei(tissue, regions, look, streams[4])
     outline = shapely.union_all(tissue.polygons())
     shown = np.isin(regions.kind, [fabric.KINDS.index(name) for name in fabric.LESIONS])
-    strokes = make_strokes(plan, outline, streams[5], tuple(regions.polygons()[shown]))
+    artifacts = make_artifacts(plan, outline, streams[5], tuple(regions.polygons()[shown]))
     correlation = float(lengths[fabric.STROMA])
-    return Scene(plan, look, tissue, regions, correlation, nuclei, strokes)
+    return Scene(plan, look, tissue, regions, correlation, nuclei, artifacts)

@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 SECTION_UM = 4.0
 """Thickness of a section."""
 _FAINTEST = 0.85
-"""Caps of which the slab holds less than this leaves of the half height are too faint to be seen."""
+"""Caps beyond this part of the half height are too faint to be seen."""
 
 
 def heights(rng: np.random.Generator, form: Floats, tilt: Floats) -> Floats:

@@ -203,16 +203,16 @@ def artifact_rows(scene: Scene) -> list[dict[str, Any]]:
         {
             "slide": scene.plan.name,
             "artifact": number,
-            "kind": stroke.kind,
-            "strength": stroke.strength,
-            "polygon": in_pixels(stroke.outline, scene.plan.mpp),
-            "color": stroke.color or None,
-            "blur_um": stroke.blur_um,
-            "shift_x": float(stroke.shift[0]),
-            "shift_y": float(stroke.shift[1]),
-            "gain": stroke.gain,
+            "kind": artifact.kind,
+            "strength": artifact.strength,
+            "polygon": in_pixels(artifact.outline, scene.plan.mpp),
+            "color": artifact.color or None,
+            "blur_um": artifact.blur_um,
+            "shift_x": float(artifact.shift[0]),
+            "shift_y": float(artifact.shift[1]),
+            "gain": artifact.gain,
         }
-        for number, stroke in enumerate(scene.strokes)
+        for number, artifact in enumerate(scene.artifacts)
     ]
 
 

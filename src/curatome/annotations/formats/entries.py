@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -187,8 +188,8 @@ def _fallback(row: Row, carries: Carries) -> tuple[list[Row], str]:
         return [], "it was left out"
     if kind in ("point", "points", "line"):
         if kind == "points" and "point" in carries.kinds:
-            parts = shapely.get_parts(shape)
-            return [{**row, "kind": "point", "shape": p} for p in parts], f"{len(parts)} points"
+            points = _split(row, "point", shapely.get_parts(shape))
+            return points, f"it became {len(points)} points"
         return [], "it was left out"
     area = mask_outline(row) if kind == "mask" else outline(kind, shape)
     if not {"polygon", "multipolygon"} & carries.kinds:
@@ -207,8 +208,15 @@ def _fallback(row: Row, carries: Carries) -> tuple[list[Row], str]:
     if "multipolygon" in carries.kinds:
         joined = shapely.MultiPolygon(parts)
         return [{**row, "kind": "multipolygon", "shape": joined}], reason
-    rows = [{**row, "kind": "polygon", "shape": part} for part in parts]
-    return rows, f"it became {len(rows)} polygons"
+    return _split(row, "polygon", parts), f"it became {len(parts)} polygons"
+
+
+def _split(row: Row, kind: str, parts: Sequence[shapely.Geometry]) -> list[Row]:
+    """The parts as annotations of their own; the first keeps the id."""
+    rows = [{**row, "kind": kind, "shape": part} for part in parts]
+    for number, part in enumerate(rows[1:], 2):
+        part["annotation"] = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{row['annotation']} {number}"))
+    return rows
 
 
 def _holed(row: Row) -> bool:

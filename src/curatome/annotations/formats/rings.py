@@ -19,6 +19,9 @@ from curatome.annotations.model import KINDS, outline
 MARK = "Curatome"
 Points = Sequence[tuple[float, float]]
 
+_SEVERAL = ("points", "line", "polygon", "multipolygon")
+"""Kinds that may be written as several rings."""
+
 
 @dataclass(frozen=True)
 class Ring:
@@ -87,12 +90,13 @@ def join(rings: Sequence[Ring]) -> tuple[list[Row], list[str]]:
 
     Rings with a mark of Curatome become the annotation they were. Any other negative ring becomes
     a hole of the smallest shape of its layer that it lies in; one that lies in none stays an
-    annotation without class, with `negative` among its properties.
+    annotation.
     """
     groups: dict[str, list[Ring]] = {}
     for number, ring in enumerate(rings):
         name, _, kind = ring.mark.rpartition(" ")
-        key = ring.mark if name and kind in KINDS else f"#{number}"
+        again = ring.mark in groups and kind not in _SEVERAL
+        key = ring.mark if name and kind in KINDS and not again else f"#{number}"
         groups.setdefault(key, []).append(ring)
     wholes = [_whole(key, members) for key, members in groups.items()]
     shells = [ring for ring in wholes if not ring.negative]
@@ -102,10 +106,8 @@ def join(rings: Sequence[Ring]) -> tuple[list[Row], list[str]]:
         if shell is not None:
             _cut(shell.row, ring.row)
             continue
-        ring.row["labels"] = []
-        ring.row["properties"]["negative"] = True
         shells.append(ring)
-        notes.append(f"{ring.place}: a negative region lies in no other; it stays without class.")
+        notes.append(f"{ring.place}: a region to leave out lies in no other; it stays by itself.")
     return [ring.row for ring in shells], notes
 
 
@@ -118,11 +120,12 @@ def _whole(key: str, members: Sequence[Ring]) -> Ring:
     row = {**first.row, "annotation": name, "kind": kind}
     shapes = [ring.row["shape"] for ring in members]
     if kind == "points":
-        row["shape"] = shapely.MultiPoint([shape for shape in shapes])
+        row["shape"] = shapely.MultiPoint(shapely.get_coordinates(shapes))
     elif kind == "line" and len(shapes) > 1:
         row["shape"] = shapely.MultiLineString(shapes)
     elif kind in ("polygon", "multipolygon"):
         row["shape"] = _polygons(members, kind)
+        row["kind"] = "polygon" if row["shape"].geom_type == "Polygon" else "multipolygon"
     return Ring(row, first.place, first.layer)
 
 

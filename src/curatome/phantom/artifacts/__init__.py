@@ -116,7 +116,7 @@ def before_optics(scene: Scene, grid: Grid, inside: NDArray[np.int32], dyes: Pla
         inside: (H, W), the piece of tissue at each pixel, -1 for none.
         dyes: (3, H, W), changed in place.
     """
-    for artifact in scene.strokes:
+    for artifact in scene.artifacts:
         paint = KINDS[artifact.kind].dyes
         if paint is not None and artifact.meets(grid, inside.shape):
             paint(artifact, scene.field, grid, inside, dyes)
@@ -125,7 +125,7 @@ def before_optics(scene: Scene, grid: Grid, inside: NDArray[np.int32], dyes: Pla
 def focus(scene: Scene, grid: Grid, shape: tuple[int, int]) -> Planes | None:
     """Standard deviation (H, W) of the blur by which a block is out of focus, µm; None: nowhere."""
     sigma: Planes | None = None
-    for artifact in scene.strokes:
+    for artifact in scene.artifacts:
         paint = KINDS[artifact.kind].focus
         if paint is not None and artifact.meets(grid, shape):
             sigma = np.zeros(shape, np.float32) if sigma is None else sigma
@@ -145,12 +145,8 @@ def after_optics(
         pixels: changed in place.
     """
     grid = ((box[0] + 0.5) * scanner.mpp, (box[1] + 0.5) * scanner.mpp, scanner.mpp)
-    for artifact in scene.strokes:
+    for artifact in scene.artifacts:
         paint = KINDS[artifact.kind].light
         if paint is not None and artifact.meets(grid, pixels.shape[:2]):
             paint(artifact, scene.field, grid, pixels)
     stitching.shift_lanes(scene, scanner, box, pixels)
-
-
-Stroke = Artifact
-make_strokes = make_artifacts

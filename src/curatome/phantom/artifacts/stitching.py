@@ -50,12 +50,12 @@ def shift_lanes(
     """Put what the misplaced lanes saw into the (H, W, 3) pixels of a block."""
     from curatome.phantom.render import render  # which calls this
 
-    lanes = [artifact for artifact in scene.strokes if artifact.kind == KIND]
+    lanes = [artifact for artifact in scene.artifacts if artifact.kind == KIND]
     if not lanes:
         return
     x, y, width, height = box
-    others = tuple(artifact for artifact in scene.strokes if artifact.kind != KIND)
-    fitting = dataclasses.replace(scene, strokes=others)
+    others = tuple(artifact for artifact in scene.artifacts if artifact.kind != KIND)
+    fitting = dataclasses.replace(scene, artifacts=others)
     for lane in lanes:
         edges = [round(edge / scanner.mpp) for edge in (lane.bounds[0], lane.bounds[2])]
         left, right = max(x, edges[0]), min(x + width, edges[1])
