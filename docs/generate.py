@@ -16,11 +16,13 @@ from typing import Any, Literal, Union, get_args, get_origin
 import annotated_types
 import pydantic
 
+from curatome.annotations.formats import all_formats
+from curatome.annotations.model import KINDS
 from curatome.protocol import Protocol
 from curatome.protocol.cohort import CASE_FIELDS, SLIDE_FIELDS
 from curatome.protocol.settings import Settings
 from curatome.sources import registered_sources
-from curatome.tables import CELLS, REGIONS, SLIDES, SOURCES, TILES, TableSpec
+from curatome.tables import ANNOTATIONS, CELLS, REGIONS, SLIDES, SOURCES, TILES, TableSpec
 from curatome.tiles.rois import FIELDS_UM, borders
 
 FOLDER = Path(__file__).parent
@@ -186,6 +188,31 @@ def fields_of_view() -> str:
     return "\n".join(lines) + "\n"
 
 
+def formats() -> str:
+    """What each format of annotations can hold."""
+    lines = [
+        "| format | `--format` | files | kinds | holes | labels | also comes back | images a file |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    notes = []
+    for one in all_formats():
+        carries = one.carries
+        kinds = (
+            "all"
+            if carries.kinds >= set(KINDS)
+            else ", ".join(k for k in KINDS if k in carries.kinds)
+        )
+        columns = ", ".join(name for name in ANNOTATIONS.schema.names if name in carries.columns)
+        lines.append(
+            f"| {one.title} | `{one.name}` | {', '.join(f'`{s}`' for s in one.suffixes)} | {kinds} "
+            f"| {'yes' if carries.holes else 'no'} | {carries.labels} | {columns or '–'} "
+            f"| {'many' if carries.images else 'one'} |"
+        )
+        if carries.note:
+            notes.append(f"- {one.title}: {carries.note}")
+    return "\n".join([*lines, "", *notes])
+
+
 _PARTS: Mapping[str, Callable[[], str]] = {
     "protocol": protocol,
     "tiles": lambda: columns(TILES),
@@ -196,6 +223,8 @@ _PARTS: Mapping[str, Callable[[], str]] = {
     "registry": registry,
     "borders": fields_of_view,
     "fields": fields,
+    "annotations": lambda: columns(ANNOTATIONS),
+    "formats": formats,
 }
 
 

@@ -205,8 +205,8 @@ def _print_results(results: tuple[FileResult, ...], dry_run: bool) -> None:
             f"[{color}]{state}[/] {name}: {escape(one.read.dialect + how)}", soft_wrap=True
         )
         console.print(
-            f"        {count(one.read.rows, 'annotation')} on {_listed(one.images)}: "
-            f"{_listed(one.labels)}",
+            f"        {count(one.read.rows, 'annotation')} on {_images(one)}: "
+            f"{_listed(one.labels) or 'no class'}",
             soft_wrap=True,
         )
         if one.sync is not None:
@@ -252,11 +252,7 @@ def _said(one: FileResult) -> list[str]:
             f"{', '.join(one.absent[:_SHOWN])}{' …' if len(one.absent) > _SHOWN else ''}"
         )
     if one.unknown:
-        said.append(
-            f"not among the protocol's classes: {', '.join(one.unknown[:_SHOWN])}"
-            f"{' …' if len(one.unknown) > _SHOWN else ''}. Add them to curatome.toml, or rename "
-            "them with --class OLD=NEW."
-        )
+        said.append(_unknown(one))
     if one.sync is not None and one.sync.conflicts:
         said.append(
             f"{count(len(one.sync.conflicts), 'annotation')} changed here and in the file; what "
@@ -266,10 +262,29 @@ def _said(one: FileResult) -> list[str]:
     return said
 
 
+def _images(one: FileResult) -> str:
+    if len(one.images) > 1:
+        return f"{count(len(one.images), 'image')}"
+    only = next(iter(one.images), "no image")
+    return escape(f"{only}, the project's only slide" if one.guessed else only)
+
+
+def _unknown(one: FileResult) -> str:
+    """Classes that the protocol does not define, each with the one it may mean."""
+    shown = [
+        f"{name} ({one.similar[name]}?)" if name in one.similar else name
+        for name in one.unknown[:_SHOWN]
+    ]
+    more = " …" if len(one.unknown) > _SHOWN else ""
+    option = next((f"{old}={new}" for old, new in one.similar.items()), "OLD=NEW")
+    return (
+        f"not among the protocol's classes: {', '.join(shown)}{more}. Add them to curatome.toml, "
+        f"or rename them with --class {option}."
+    )
+
+
 def _listed(numbers: Any) -> str:
     shown = [f"{name} {number:,}" for name, number in list(numbers.items())[:_SHOWN]]
-    if not shown:
-        return "no class"
     more = f", and {len(numbers) - _SHOWN:,} more" if len(numbers) > _SHOWN else ""
     return escape(", ".join(shown) + more)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -72,7 +73,9 @@ class FileResult:
         images: annotations per image; slides of the project by their file name.
         labels: annotations per class.
         unknown: classes that the protocol does not define.
+        similar: for some of these, a class of the protocol with nearly that name.
         absent: images that are not in the project.
+        guessed: it was taken to be about the project's only slide, for nothing says otherwise.
         error: why nothing of it was recorded, or empty.
         batch: number of the batch it became; None if nothing was recorded.
         sync: what merging it did.
@@ -83,7 +86,9 @@ class FileResult:
     images: Mapping[str, int] = field(default_factory=dict)
     labels: Mapping[str, int] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
+    similar: Mapping[str, str] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
+    guessed: bool = False
     error: str = ""
     batch: int | None = None
     sync: Sync | None = None
@@ -135,6 +140,8 @@ def import_files(
     files = list(_files(paths, wishes.format))
     entries = project.store.slides()
     with tempfile.TemporaryDirectory(prefix="curatome-") as scratch:
+        only = entries[0] if len(entries) == 1 and not wishes.image else None
+        guessed = {p for p in files if only is not None and slide_about(p, entries) is None}
         tasks = _tasks(project, files, entries, wishes, Path(scratch))
         watcher.start("reading annotations", len(tasks), "files")
         outcomes = {}
@@ -152,7 +159,7 @@ def import_files(
                     results.append(FileResult(path, error=str(outcome.failure)))
                 else:
                     table = table_of(task.arguments[-1])
-                    results.append(desk.record(path, outcome.value, table, merge))
+                    results.append(desk.record(path, outcome.value, table, merge, path in guessed))
                 watcher.advance(1)
         watcher.finish()
     return tuple(results)
@@ -248,10 +255,12 @@ class _Desk:
         self._guideline = wishes.guideline or project.protocol.guideline.version
         self._done = {batch.act.source for batch in store.batches()}
 
-    def record(self, path: Path, read: FileRead, table: pa.Table, merge: bool) -> FileResult:
+    def record(
+        self, path: Path, read: FileRead, table: pa.Table, merge: bool, guessed: bool
+    ) -> FileResult:
         """Record one file's table, unless something stands against it."""
         table = self._completed(table, read)
-        result = self._told(path, read, table)
+        result = self._told(path, read, table, guessed)
         source = self._project.relative(path)
         waits = bool(read.doubts) and not self._wishes.yes
         against = "" if waits else self._against(table, source, merge)
@@ -282,7 +291,7 @@ class _Desk:
             table = _put(table, "labels", pa.array(labels, table.schema.field("labels").type))
         return table
 
-    def _told(self, path: Path, read: FileRead, table: pa.Table) -> FileResult:
+    def _told(self, path: Path, read: FileRead, table: pa.Table, guessed: bool) -> FileResult:
         images = {
             pair["values"]: pair["counts"]
             for pair in pc.value_counts(table.column("image").combine_chunks()).to_pylist()
@@ -292,13 +301,17 @@ class _Desk:
         labels = Counter(
             {pair["values"]: pair["counts"] for pair in pc.value_counts(flat).to_pylist()}
         )
+        unknown = sorted(set(labels) - self._classes) if self._classes else []
+        close = {name: _similar(name, self._classes) for name in unknown}
         return FileResult(
             path,
             read,
             {self._names.get(image, image): count for image, count in images.items()},
             dict(labels.most_common()),
-            tuple(sorted(set(labels) - self._classes)) if self._classes else (),
+            tuple(unknown),
+            {name: known for name, known in close.items() if known is not None},
             tuple(sorted(set(images) - set(self._names))),
+            guessed and set(images) <= set(self._names),
         )
 
     def _against(self, table: pa.Table, source: str, merge: bool) -> str:
@@ -315,6 +328,13 @@ class _Desk:
                 "is no slide's. Say it with --image SLIDE."
             )
         return ""
+
+
+def _similar(name: str, classes: Collection[str]) -> str | None:
+    """A class that differs in case, blanks or a letter or two."""
+    folded = {one.casefold().replace("_", " "): one for one in classes}
+    close = difflib.get_close_matches(name.casefold().replace("_", " "), folded, 1, 0.8)
+    return folded[close[0]] if close else None
 
 
 def _put(table: pa.Table, name: str, column: pa.ChunkedArray | pa.Array) -> pa.Table:
