@@ -17,6 +17,7 @@ from curatome.cli.console import (
     print_table,
     project_at,
 )
+from curatome.errors import AnnotationError
 
 
 def register(app: typer.Typer) -> None:
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
     group.command("log")(log)
     group.command("history")(history)
     group.command("changes")(changes)
+    group.command("exhaustive")(exhaustive)
     group.command("undo")(undo)
     group.command("revert")(revert)
     app.add_typer(group, name="annotations")
@@ -135,6 +137,33 @@ def changes(
     console.print(f"{count(len(rows), 'annotation')} changed.")
     for row in rows[:20]:
         console.print(escape("  ".join(str(value) for value in row.values())), soft_wrap=True)
+
+
+def exhaustive(
+    classes: Annotated[list[str], typer.Argument(help="Classes annotated completely there.")],
+    *,
+    drawn_as: Annotated[
+        str | None, typer.Option("--drawn-as", help="Class under which the regions were drawn.")
+    ] = None,
+    slide: Annotated[list[str] | None, typer.Option(help="Whole slides.")] = None,
+    reader: Annotated[str | None, typer.Option(help="Who says so.")] = None,
+    project: ProjectOption = Path(),
+) -> None:
+    """Declare where everything of some classes is annotated, so that the rest is background."""
+    from curatome.workflows.exhaustive import declare_exhaustive
+
+    if drawn_as is None and not slide:
+        raise AnnotationError("say where: --drawn-as CLASS or --slide SLIDE.")
+    batch = declare_exhaustive(
+        project_at(project), classes, drawn_as=drawn_as, slides=slide or (), reader=reader
+    )
+    if batch is None:
+        console.print("All of it was declared before.")
+        return
+    console.print(
+        f"{count(len(batch.seqs), 'region')} in which all of {escape(', '.join(classes))} is "
+        f"annotated, batch {batch.batch}."
+    )
 
 
 def undo(
