@@ -180,9 +180,9 @@ def main() -> None:
     options = parser.parse_args()
     start = time.perf_counter()
     real, phantom, fields = real_tiles(options.data), [], []
-    for turn, scene in enumerate(scenes(options.slides, options.seed, SIDE_UM)):
+    for scene in scenes(options.slides, options.seed, SIDE_UM):
         phantom += phantom_tiles(scene, PER_SLIDE)
-        fields += phantom_fields(scene, FIELDS, (0.25, 0.5)[turn % 2])
+        fields += phantom_fields(scene, FIELDS)
     values = {id(t): np.array(list(statistics(t.pixels).values())) for t in (*real, *phantom)}
     out = io.StringIO()
     with contextlib.redirect_stdout(out):

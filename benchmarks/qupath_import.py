@@ -26,7 +26,7 @@ from benchmarks.recording import keep, machine
 
 VERTICES, SIDE = 23, 80_000
 CLASSES = (("Tumor", [200, 0, 0]), ("Stroma", [150, 200, 150]), ("Immune cells", [160, 90, 160]))
-NEEDS = ("pyogrio==0.12.1", "pyarrow==22.0.0")
+NEEDS = ("pyogrio==0.13.0", "pyarrow==26.0.1")
 _SCRIPT = Path(__file__).parent / "qupath_peers.py"
 
 
@@ -70,9 +70,7 @@ def radius_area(ring: Any) -> float:
 
 def measured(python: Path, name: str, path: Path) -> dict[str, float]:
     """One reading in a process of its own."""
-    done = subprocess.run(
-        [python, _SCRIPT, name, path], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([python, _SCRIPT, name, path], capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
 
@@ -101,12 +99,12 @@ def main() -> None:
             f"{arguments.cells:,} cells, {arguments.cells * VERTICES:,} vertices, "
             f"{path.stat().st_size / 1e6:.0f} MB; best of {arguments.repeats}",
             "",
-            f"{'reader':<16}{'seconds':>9}{'MB/s':>8}{'peak GB':>9}{'rows':>12}",
+            f"{'reader':<16}{'seconds':>9}{'CPU s':>8}{'MB/s':>8}{'peak GB':>9}{'rows':>12}",
         ]
         for name, found in best.items():
             rate = path.stat().st_size / 1e6 / found["seconds"]
             lines.append(
-                f"{name:<16}{found['seconds']:>9.2f}{rate:>8.0f}"
+                f"{name:<16}{found['seconds']:>9.2f}{found['cpu']:>8.2f}{rate:>8.0f}"
                 f"{found['peak'] / 1e9:>9.2f}{found['rows']:>12,.0f}"
             )
     peers = [found["seconds"] for name, found in best.items() if name != "curatome"]

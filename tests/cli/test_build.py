@@ -1,6 +1,7 @@
 """`curatome build`, `report` and `status` on the way from nothing to a dataset."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -153,3 +154,31 @@ def test_stopped_by_hand_it_says_so_and_goes_on_later(run, here, tmp_path_factor
     for folder in ("shards", "parts", "slides"):  # the other files hold the slides' paths
         assert tree(here / "build" / folder) == tree(whole / "build" / folder)
         assert tree(here / "build" / folder)
+
+
+def test_what_is_left_over_is_told_and_deleted(run, here, sound):
+    run("add", "slides")
+    assert "Left over" not in run("build").out
+    protocol = here / "curatome.toml"
+    protocol.write_text(protocol.read_text().replace("[build]", "[build]\nquality = 80"))
+    before = set((here / "build").rglob("*"))
+    planned = run("build", "--prune", "--dry-run")
+    assert set((here / "build").rglob("*")) > before  # it looked for tissue
+    told = re.search(r"--prune would delete (8 files \(.+?\)) that no slide needs\.", planned.out)
+    text = run("build").out
+    assert f"Left over: {told[1]} that no slide and no scale needs. " in text
+    assert "curatome build --prune deletes them." in text
+    pruned = run("build", "--prune")
+    assert f"Removed {told[1]} that no slide needs." in pruned.out
+    assert re.match(r"removing [0-9.]+ MB that no slide needs: 8 files\n", pruned.err)
+    result = run("build", "--prune", "--json").json
+    nothing = {"files": 0, "bytes": 0}
+    assert (result["removed"], result["left_over"]) == (nothing, nothing)
+
+
+def test_a_folder_whose_name_looks_like_markup_is_told_as_it_is(run, here, sound):
+    folder = here / "[red]p"
+    folder.mkdir()
+    (folder / "curatome.toml").write_bytes((here / "curatome.toml").read_bytes())
+    run("add", sound, "--project", folder)
+    assert "[red]p/build/tiles.parquet\n" in run("build", "--project", folder).out

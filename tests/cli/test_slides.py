@@ -1,5 +1,6 @@
-"""`curatome slides` and `curatome slides set-mpp`."""
+"""`curatome slides`, `curatome slides set-mpp` and `curatome slides remove`."""
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.workflows.made import slide
@@ -11,6 +12,11 @@ def three(run, here):
         slide(here / "slides" / name, seed, (960, 800))
     run("add", "slides")
     return {entry["path"]: entry for entry in run("slides", "--json").json["slides"]}
+
+
+def named(run):
+    found = run("slides", "--json").json["slides"]
+    return [{**entry, "name": entry["path"].rpartition("/")[2]} for entry in found]
 
 
 def set_to(run, name, *mpp):
@@ -92,6 +98,55 @@ def test_a_held_slide_becomes_ready(run, unscaled):
         "unscaled.png: 0.5 µm/px (user), ready.\nNext: curatome build\n",
     )
     assert run("status", "--json").json["findings"] == []
+
+
+def test_a_scale_that_was_set_can_be_taken_back(run, unscaled):
+    run("add", "slides")
+    run("slides", "set-mpp", "unscaled", 0.5)
+    back = run("slides", "set-mpp", "unscaled", "--unset")
+    assert back.code == 1
+    assert "ACQ002" in back.out
+    assert back.out.endswith("unscaled.png: no scale, held.\n")
+    assert [f["code"] for f in run("status", "--json").json["findings"]] == ["ACQ002"]
+    assert run("slides", "set-mpp", "unscaled", 0.5).code == 0
+
+
+def test_unset_gives_way_to_the_file(run, three):
+    set_to(run, "a12", 0.45)
+    assert set_to(run, "a12", "--unset") == ("a12.svs", {"x": 0.5, "y": 0.5, "source": "file"})
+
+
+@pytest.mark.parametrize("words", [(), (0.45, "--unset")])
+def test_a_scale_or_unset_must_be_said_and_not_both(run, three, words):
+    result = run("slides", "set-mpp", "a12", *words)
+    assert result.code == 2
+    assert "name a scale in µm per pixel, or --unset" in result.err
+
+
+def test_slides_are_removed_with_their_findings_and_their_files_stay(run, unscaled, sound):
+    run("add", "slides")
+    result = run("slides", "remove", "unscaled")
+    assert (result.code, result.out) == (0, "slides/unscaled.png is forgotten; the file stays.\n")
+    assert unscaled.exists()
+    assert [e["name"] for e in named(run)] == ["sound.svs"]
+    assert run("status", "--json").json["findings"] == []
+    assert run("add", "slides", "--json").json["added"] == 1
+
+
+def test_a_removed_slide_is_not_in_the_next_build(run, three, here):
+    run("build")
+    gone = three["slides/a1.svs"]["slide"]
+    removed = run("slides", "remove", "a1.svs", gone[:8], "--json").json["removed"]
+    assert [entry["slide"] for entry in removed] == [gone]
+    assert run("build").code == 0
+    assert gone not in pq.read_table(here / "build" / "tiles.parquet")["slide"].to_pylist()
+    assert gone not in pq.read_table(here / "build" / "slides.parquet")["slide"].to_pylist()
+    assert len(named(run)) == 2
+
+
+def test_none_is_removed_if_one_is_unknown(run, three):
+    assert run("slides", "remove", "a1.svs", "nobody").code == 2
+    assert len(named(run)) == 3
 
 
 def test_an_unreadable_slide_gets_no_scale(run, broken):

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 
-from curatome.phantom import make_cohort, make_scene, staining, truth
+from curatome.phantom import labels, make_cohort, make_scene, staining, truth
 from curatome.phantom.cohort import write_designed_cohort
 from curatome.phantom.design import CohortDesign
 from curatome.phantom.designed import design_cohort
@@ -28,7 +28,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path):
         make_cohort(tmp_path / name, seed, 2, 300.0, lambda *done: calls.append(done))
     a, b, c = (_digests(tmp_path / name) for name in "abc")
     assert a == b
-    assert len(a) == 9
+    assert len(a) == 10
     assert all(a[file] != c[file] for file in a if file.endswith(".svs"))
     assert calls == [(1, 2), (2, 2)] * 3
 
@@ -69,6 +69,7 @@ def test_truth_on_disk_is_the_truth_returned(cohort):
         "nuclei": truth.NUCLEI,
         "artifacts": truth.ARTIFACTS,
         "positivity": staining.POSITIVITY,
+        "labels": labels.LABELS,
     }
     for name, spec in specs.items():
         table = pq.read_table(cohort.folder / "truth" / f"{name}.parquet")

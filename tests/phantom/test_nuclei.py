@@ -50,7 +50,7 @@ def scene_of(*lesions, side_um=2600.0):
 
 @pytest.fixture(scope="module")
 def scene():
-    return scene_of(("tumor", 3, 500.0), ("in_situ", 3, 200.0), ("adenoma", 2, 300.0))
+    return scene_of(("tumor", 3, 540.0), ("in_situ", 3, 200.0), ("adenoma", 2, 300.0))
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +210,7 @@ def test_a_trait_shows_the_more_the_stronger_it_is(trait):
     def change(strength, seed):
         plain = draw_nucleus("tumor", {}, seed=seed).astype(float)
         drawn = draw_nucleus("tumor", {trait: strength}, seed=seed)
-        return np.abs(drawn - plain)[28:68, 28:68].mean()
+        return np.abs(drawn - plain)[24:72, 24:72].mean()
 
     subtle, strong = (np.mean([change(s, seed) for seed in range(4)]) for s in (0.25, 1.0))
     assert subtle < 0.5 * strong

@@ -8,6 +8,7 @@ import pytest
 from curatome.errors import ProjectError
 from curatome.findings import Finding, Place, Severity
 from curatome.project import SlideEntry
+from curatome.project import store as store_module
 from curatome.project.store import VERSION, open_store
 from curatome.units import Mpp
 
@@ -60,6 +61,34 @@ def test_saving_again_replaces(url):
     assert store.cases() == {"C1": {"age": 3}, "C2": {"age": 2}}
 
 
+def test_a_case_goes_with_its_row_unless_another_table_names_it(url):
+    store = open_store(url)
+    store.save_cases({"old": {"age": 9}})  # as kept before tables were
+    store.save_cases({"C1": {"age": 1}, "C2": {"age": 2}, "C3": {}}, "a.csv")
+    store.save_cases({"C3": {"age": 3}, "C4": {}}, "b.csv")
+    store.save_cases({"C1": {"age": 7}}, "a.csv")
+    assert store.cases() == {"C1": {"age": 7}, "C3": {"age": 3}, "C4": {}, "old": {"age": 9}}
+    store.save_cases({}, "b.csv")
+    assert set(store.cases()) == {"C1", "old"}
+
+
+def test_a_slide_is_forgotten_with_all_that_was_found_about_it(url):
+    store = open_store(url)
+    other = replace(ENTRY, slide="1" * 16, path="b")
+    about = f"slide {ENTRY.slide}"
+    store.save_slide(ENTRY, [finding(subject=about)], {"a": "1"})
+    store.save_slide(other, [finding(subject=f"slide {other.slide}")], {"b": "1"})
+    store.save_findings(f"build:{ENTRY.slide}", [finding("ACQ007", subject=about)])
+    store.save_findings("duplicates", [finding("ACQ005", subject=about), finding("ACQ005")])
+    assert store.origins("build:") == [f"build:{ENTRY.slide}"]
+    store.forget_slide(ENTRY.slide)
+    assert store.slides() == [other]
+    assert set(store.files()) == {"b"}
+    left = [(f.code, f.subject) for f in store.findings()]
+    assert left == [("ACQ002", f"slide {other.slide}"), ("ACQ005", "slide 00ff")]
+    assert store.origins() == ["duplicates", f"slide:{other.slide}"]
+
+
 def test_findings_are_replaced_by_origin(url):
     store = open_store(url)
     store.save_findings("table:a.csv", [finding("ACQ013", key="x"), finding("ACQ013", key="y")])
@@ -100,6 +129,40 @@ def test_what_is_no_database_is_refused_and_kept(tmp_path, url):
     with pytest.raises(ProjectError, match="is not a usable store"):
         open_store(url)
     assert (tmp_path / "store.sqlite").read_bytes().startswith(b"not a database")
+
+
+def test_a_locked_store_says_so(tmp_path, url, monkeypatch):
+    monkeypatch.setattr(store_module, "_PRAGMAS", ("busy_timeout=1",))
+    store = open_store(url)
+    with sqlite3.connect(tmp_path / "store.sqlite") as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(ProjectError, match=r"store\.sqlite .* is locked\. Close what else"):
+            store.save_slide(ENTRY, [])
+    store.save_slide(ENTRY, [])
+
+
+def test_a_full_disk_is_told_and_changes_nothing(url, monkeypatch):
+    store = open_store(url)
+    store.save_slide(ENTRY, [])
+    monkeypatch.setattr(store_module, "_PRAGMAS", ("max_page_count=1",))
+    full = open_store(url)
+    large = replace(ENTRY, reason="x" * 1_000_000)
+    with pytest.raises(ProjectError, match=r"store\.sqlite .* full\. Free some room"):
+        full.save_slide(large, [])
+    assert store.slides() == [ENTRY]
+
+
+def test_a_store_that_is_damaged_in_its_middle_is_told(tmp_path, url):
+    store = open_store(url)
+    for number in range(200):
+        store.save_slide(replace(ENTRY, slide=f"{number:016x}"), [])
+    store._engine.dispose()
+    path = tmp_path / "store.sqlite"
+    with path.open("r+b") as stream:
+        stream.seek(4096)
+        stream.write(b"\xff" * (path.stat().st_size - 4096))
+    with pytest.raises(ProjectError, match=r"store\.sqlite .* malformed\. Put back a copy"):
+        open_store(url).slides()
 
 
 def test_a_change_that_fails_leaves_nothing_behind(url):

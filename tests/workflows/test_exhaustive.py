@@ -11,7 +11,7 @@ from curatome.annotations.store import Act
 from curatome.errors import AnnotationError
 from curatome.project import Project, create_project
 from curatome.tables import ANNOTATIONS
-from curatome.workflows.annotations import annotation_store
+from curatome.workflows.annotation_check import annotation_store
 from curatome.workflows.exhaustive import declare_exhaustive
 
 TEXT = """\

@@ -11,7 +11,7 @@ from curatome.annotations.store import Act
 from curatome.errors import ProtocolError
 from curatome.project import Project, create_project
 from curatome.tables import ANNOTATIONS
-from curatome.workflows.annotations import annotation_store
+from curatome.workflows.annotation_check import annotation_store
 from curatome.workflows.guideline import bump, bumped, change_of, ledger, migrate
 
 TEXT = """\

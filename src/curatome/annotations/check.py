@@ -6,8 +6,10 @@ a person's eye. Shapes are looked at a hundred thousand at a time, in bulk.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +21,7 @@ import shapely
 from curatome.annotations import model
 from curatome.annotations.copies import near_copies, same_shapes
 from curatome.annotations.formats.base import Frames
-from curatome.annotations.rings import is_spike, repeats, vertices
+from curatome.annotations.rings import THINNEST, is_spike, repeats, slender, vertices, wound
 from curatome.findings import Finding, Place, Severity
 
 Shapes = npt.NDArray[np.object_]
@@ -30,8 +32,6 @@ FARTHEST = 1e7
 """Level-0 px; the largest slides have about half a million."""
 _BEYOND = 0.01
 """Level-0 px by which rounding may put a shape outside its image."""
-THINNEST = 0.5
-"""Mean width, level-0 px, below which a polygon is a sliver."""
 _CHUNK = 100_000
 _LOCATION = re.compile(r"\[(\S+) (\S+)\]")
 
@@ -72,6 +72,14 @@ class _Chunk:
     bounds: Floats
     sizes: Floats
     sound: Flags
+    valid: Flags
+
+    @property
+    def usable(self) -> Shapes:
+        """The shapes, None for those that are not sound."""
+        shapes = self.shapes.copy()
+        shapes[~self.sound] = None
+        return shapes
 
 
 def problems(table: pa.Table, frames: Frames | None = None) -> list[Finding]:
@@ -86,14 +94,19 @@ def problems(table: pa.Table, frames: Frames | None = None) -> list[Finding]:
     found: list[Finding] = []
     shapes = np.empty(len(drawn), object)
     bounds = np.empty((len(drawn), 4))
-    for start in range(0, len(drawn), _CHUNK):
+
+    def look_at(start: int) -> list[Finding]:
         part = slice(start, start + _CHUNK)
-        rows = drawn.slice(start, _CHUNK)
-        chunk, broken = _load(rows, sizes[part])
-        shapes[part], bounds[part] = np.where(chunk.sound, chunk.shapes, None), chunk.bounds
-        found += broken
+        chunk, seen = _load(drawn.slice(start, _CHUNK), sizes[part])
+        shapes[part], bounds[part] = chunk.usable, chunk.bounds
         for look in (_validity, _extent, _outside, _drawing, _winding):
-            found += look(chunk)
+            seen += look(chunk)
+        return seen
+
+    # Shapely and NumPy leave the interpreter free, so that threads help.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for seen in pool.map(look_at, range(0, len(drawn), _CHUNK)):
+            found += seen
     found += _copies(drawn, shapes, bounds)
     return sorted(found, key=lambda finding: finding.code)
 
@@ -107,7 +120,8 @@ def load_shapes(wkb: npt.NDArray[np.object_]) -> tuple[Shapes, Flags]:
     Returns:
         (N,) shapes, (N,) bool whether rings had to be closed.
     """
-    shapes = shapely.force_2d(shapely.from_wkb(wkb, on_invalid="ignore"))
+    with np.errstate(invalid="ignore"):
+        shapes = shapely.force_2d(shapely.from_wkb(wkb, on_invalid="ignore"))
     opened = np.zeros(len(wkb), np.bool_)
     for row in np.flatnonzero(shapely.is_missing(shapes)):
         try:
@@ -122,10 +136,10 @@ def _load(rows: pa.Table, sizes: Floats) -> tuple[_Chunk, list[Finding]]:
     ids, kinds = _objects(rows["annotation"]), _objects(rows["kind"])
     shapes, opened = load_shapes(_objects(rows["geometry"]))
     usable = _fits_kind(shapes, kinds)
-    bounds = shapely.bounds(shapes)
-    far = usable & ~_reasonable(shapes)
+    bounds, valid = shapely.bounds(shapes), shapely.is_valid(shapes)
+    far = usable & ~_reasonable(shapes, bounds, valid)
     sound = usable & ~far
-    chunk = _Chunk(ids, kinds, shapes, bounds, sizes, sound)
+    chunk = _Chunk(ids, kinds, shapes, bounds, sizes, sound, valid)
     found = [
         _finding("SYN001", chunk, row, f"is no {kinds[row]}{_but(shapes[row])}")
         for row in np.flatnonzero(~usable)
@@ -151,17 +165,18 @@ def _fits_kind(shapes: Shapes, kinds: npt.NDArray[np.object_]) -> Flags:
     return np.asarray(fits & ~shapely.is_empty(shapes))
 
 
-def _reasonable(shapes: Shapes) -> Flags:
-    points, owner = shapely.get_coordinates(shapes, return_index=True)
+def _reasonable(shapes: Shapes, bounds: Floats, valid: Flags) -> Flags:
     with np.errstate(invalid="ignore"):
-        wrong = ~(np.abs(points) <= FARTHEST).all(axis=1)
-    good = np.ones(len(shapes), np.bool_)
-    good[owner[wrong]] = False
+        good = np.asarray((np.abs(bounds) <= FARTHEST).all(axis=1))
+    # Bounds pass over NaN, but no shape with NaN is valid.
+    suspects = np.flatnonzero(~valid)
+    points, owner = shapely.get_coordinates(shapes[suspects], return_index=True)
+    good[suspects[owner[~np.isfinite(points).all(axis=1)]]] = False
     return good
 
 
 def _validity(chunk: _Chunk) -> Iterator[Finding]:
-    wrong = np.flatnonzero(chunk.sound & ~shapely.is_valid(chunk.shapes))
+    wrong = np.flatnonzero(chunk.sound & ~chunk.valid)
     for row, reason in zip(wrong, shapely.is_valid_reason(chunk.shapes[wrong]), strict=True):
         if not _area(chunk.shapes[row]):
             continue
@@ -189,18 +204,14 @@ def _extent(chunk: _Chunk) -> Iterator[Finding]:
             what = "length" if flat[row] == 1 else "area"
             yield _finding("SYN006", chunk, row, f"has no {what}")
     parts, owner = shapely.get_parts(chunk.shapes, return_index=True)
-    surface = (shapely.get_dimensions(parts) == 2) & (chunk.sound & ~nothing)[owner]
-    slivers = surface & slender(parts) & shapely.is_valid(parts)
+    slivers = (shapely.get_dimensions(parts) == 2) & (chunk.sound & ~nothing)[owner]
+    slivers &= slender(parts)
+    slivers[slivers] = shapely.is_valid(parts[slivers])
     for row in np.unique(owner[slivers]):
         count = int(slivers[owner == row].sum())
         parts_told = "is" if chunk.kinds[row] != "multipolygon" else f"has {count} parts"
         told = f"{parts_told} less than {THINNEST} px wide on average"
         yield _finding("SYN010", chunk, row, told)
-
-
-def slender(polygons: Shapes) -> Flags:
-    """(N,) bool: polygons whose mean width, twice area by perimeter, is below `THINNEST`."""
-    return np.asarray(2 * shapely.area(polygons) < THINNEST * shapely.length(polygons))
 
 
 def _outside(chunk: _Chunk) -> Iterator[Finding]:
@@ -209,12 +220,11 @@ def _outside(chunk: _Chunk) -> Iterator[Finding]:
     leaves = known & _beyond(bounds, chunk.sizes)
     for row in np.flatnonzero(leaves & np.isin(chunk.kinds, ("circle", "ellipse"))):
         bounds[row] = shapely.bounds(model.outline(chunk.kinds[row], chunk.shapes[row]))
-    leaves &= _beyond(bounds, chunk.sizes)
-    apart = (bounds[:, :2] >= chunk.sizes).any(axis=1) | (bounds[:, 2:] <= 0).any(axis=1)
+    leaves = known & _beyond(bounds, chunk.sizes)
     for row in np.flatnonzero(leaves):
         width, height = chunk.sizes[row]
         image = f"its image of {width:,.0f} × {height:,.0f} px"
-        if apart[row]:
+        if (bounds[row, :2] >= chunk.sizes[row]).any() or (bounds[row, 2:] <= 0).any():
             yield _finding("SYN007", chunk, row, f"lies outside of {image}")
         else:
             by = max(*-bounds[row, :2], *(bounds[row, 2:] - chunk.sizes[row]))
@@ -230,12 +240,13 @@ def _beyond(bounds: Floats, sizes: Floats) -> Flags:
 
 def _drawing(chunk: _Chunk) -> Iterator[Finding]:
     """Spikes and repeated points."""
-    points = vertices(np.where(chunk.sound, chunk.shapes, None))
+    points = vertices(chunk.usable)
     again = repeats(points)
     for row, count in zip(*np.unique(points.shape[again], return_counts=True), strict=True):
         told = f"has {count:,} points that repeat the one before"
         yield _finding("SYN011", chunk, row, told, points=int(count))
-    points = points.only(~again)
+    if again.any():
+        points = points.only(~again)
     tips = is_spike(points)
     rows, firsts = np.unique(points.shape[tips], return_index=True)
     for row, first in zip(rows, firsts, strict=True):
@@ -245,34 +256,22 @@ def _drawing(chunk: _Chunk) -> Iterator[Finding]:
 
 
 def _winding(chunk: _Chunk) -> Iterator[Finding]:
-    for row in np.flatnonzero(chunk.sound & ~_wound(chunk.shapes)):
+    for row in np.flatnonzero(chunk.sound & ~wound(chunk.usable)):
         told = "has rings that do not wind as shells and holes should, one against the other"
         yield _finding("SYN012", chunk, row, told)
-
-
-def _wound(shapes: Shapes) -> Flags:
-    """(N,) bool: all shells of a shape wind one way, and all its holes the other."""
-    parts, owner = shapely.get_parts(shapes, return_index=True)
-    surface = shapely.get_type_id(parts) == shapely.GeometryType.POLYGON
-    parts, owner = parts[surface], owner[surface]
-    rings, of = shapely.get_rings(parts, return_index=True)
-    hole = np.append(False, of[1:] == of[:-1])[: len(of)]
-    left = shapely.is_ccw(rings) != hole
-    lefts = np.bincount(owner[of], left, len(shapes))
-    return np.asarray((lefts == 0) | (lefts == np.bincount(owner[of], minlength=len(shapes))))
 
 
 def _copies(drawn: pa.Table, shapes: Shapes, bounds: Floats) -> Iterator[Finding]:
     ids, kinds, labels = (_objects(drawn[name]) for name in ("annotation", "kind", "labels"))
     group = _groups(drawn)
-    chunk = _Chunk(ids, kinds, shapes, bounds, np.empty((0, 2)), ~shapely.is_missing(shapes))
+    there = ~shapely.is_missing(shapes)
+    chunk = _Chunk(ids, kinds, shapes, bounds, np.empty((0, 2)), there, there)
     again = same_shapes(shapes, bounds, group)
     for row, first in again:
         told = f"is the same shape as annotation {ids[first]}{_called(labels, row, first)}"
         yield _finding("SYN013", chunk, row, told, of=str(ids[first]))
-    left = ~shapely.is_missing(shapes)
-    left[[row for row, _ in again]] = False
-    for row, first, overlap in near_copies(shapes, bounds, group, left):
+    there[[row for row, _ in again]] = False
+    for row, first, overlap in near_copies(shapes, bounds, group, there):
         told = f"covers the same as annotation {ids[first]} but for {1 - overlap:.1%}"
         told += _called(labels, row, first)
         yield _finding("SYN014", chunk, row, told, of=str(ids[first]), iou=overlap)
@@ -296,10 +295,13 @@ def _called(labels: npt.NDArray[np.object_], row: int, first: int) -> str:
 def _sizes(drawn: pa.Table, frames: Frames) -> Floats:
     """(N, 2) width and height of each shape's image, NaN where unknown."""
     encoded = drawn["image"].combine_chunks().dictionary_encode("encode")
-    found = [frames.find(name) if name is not None else None for name in encoded.dictionary.to_pylist()]
-    sizes = [(one.width, one.height) if one else (np.nan, np.nan) for one in found]
-    known = np.asarray(sizes, np.float64).reshape(-1, 2)
-    return known[encoded.indices.to_numpy(zero_copy_only=False)]
+    found = [
+        frames.find(name) if name is not None else None for name in encoded.dictionary.to_pylist()
+    ]
+    pairs = [(one.width, one.height) if one else (np.nan, np.nan) for one in found]
+    known = np.asarray(pairs, np.float64).reshape(-1, 2)
+    sizes: Floats = known[encoded.indices.to_numpy(zero_copy_only=False)]
+    return sizes
 
 
 def _finding(
@@ -326,7 +328,7 @@ def _place(bounds: Floats) -> Place | None:
 
 
 def _area(shape: shapely.Geometry) -> float:
-    return float(shapely.area(shapely.make_valid(shape, method="structure", keep_collapsed=False)))
+    return float(shapely.make_valid(shape, method="structure", keep_collapsed=False).area)
 
 
 def _but(shape: shapely.Geometry | None) -> str:
@@ -336,6 +338,5 @@ def _but(shape: shapely.Geometry | None) -> str:
 
 
 def _objects(column: pa.ChunkedArray) -> npt.NDArray[np.object_]:
-    found = np.empty(len(column), object)
-    found[:] = column.to_pylist()
+    found: npt.NDArray[np.object_] = column.to_numpy().astype(object)
     return found

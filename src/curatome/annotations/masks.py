@@ -27,9 +27,11 @@ def mask_png(mask: Mask) -> bytes:
 
 
 def mask_pixels(png: bytes) -> Mask:
-    """(H, W) bool of a mask's PNG."""
+    """(H, W) bool of a mask's PNG, of 1 bit or of gray levels of which only 0 is off."""
     with Image.open(io.BytesIO(png)) as image:
-        return np.asarray(image.convert("1"), np.bool_)
+        pixels = image if image.mode in ("1", "L", "I", "I;16") else image.convert("L")
+        found: Mask = np.asarray(pixels, np.int64) != 0
+        return found
 
 
 def mask_outline(png: bytes, box: shapely.Geometry) -> shapely.Geometry:

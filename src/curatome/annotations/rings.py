@@ -1,7 +1,8 @@
-"""The points of many rings and lines at once: which repeat the one before, which are spikes."""
+"""The rings and lines of many shapes at once: repeated points, spikes, slivers, winding."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ SHARPEST = float(np.sin(np.radians(1)))
 """A corner of less than 1° is a spike …"""
 SHORTEST = 1.0
 """… if both its legs are at least so long, level-0 px."""
+THINNEST = 0.5
+"""Mean width, level-0 px, below which a polygon is a sliver."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,8 @@ def vertices(shapes: Shapes) -> Vertices:
 
 def repeats(points: Vertices) -> Flags:
     """(V,) bool: points that lie where the one before on their ring or line lies."""
-    before, _, ends = _neighbors(points.ring)
-    return np.asarray((points.xy == points.xy[before]).all(axis=1) & ~(ends & _first(points)))
+    step, ends = _steps(points)
+    return np.asarray((step[:, 0] == 0) & (step[:, 1] == 0) & ~(ends & _first(points)))
 
 
 def is_spike(points: Vertices) -> Flags:
@@ -72,14 +75,65 @@ def is_spike(points: Vertices) -> Flags:
         points: without repeated ones.
     """
     before, after, _ = _neighbors(points.ring)
-    leg, other = points.xy[before] - points.xy, points.xy[after] - points.xy
-    lengths = np.hypot(*leg.T), np.hypot(*other.T)
+    tips = np.zeros(len(points.xy), np.bool_)
+    step, ends = _steps(points)
+    on = np.roll(step, -1, axis=0)
+    on[np.roll(ends, -1)] = step[ends]
+    some = np.flatnonzero((np.einsum("ij,ij->i", step, on) < 0) & points.closed)
+    leg, other = (points.xy[at[some]] - points.xy[some] for at in (before, after))
     across = np.abs(leg[:, 0] * other[:, 1] - leg[:, 1] * other[:, 0])
+    lengths = np.hypot(*leg.T), np.hypot(*other.T)
     sharp = across <= SHARPEST * lengths[0] * lengths[1]
-    folded = (leg * other).sum(axis=1) > 0
-    long = np.minimum(*lengths) >= SHORTEST
-    corners = np.bincount(points.ring)[points.ring] if len(points.ring) else points.ring
-    return np.asarray(points.closed & sharp & folded & long & (corners > 3))
+    # A triangle has no point to spare.
+    spare = points.ring[before[before[some]]] == points.ring[after[some]]
+    spare &= before[before[some]] != after[some]
+    tips[some] = sharp & (np.minimum(*lengths) >= SHORTEST) & spare
+    return tips
+
+
+def slender(polygons: Shapes) -> Flags:
+    """(N,) bool: polygons whose mean width, twice area by perimeter, is below `THINNEST`."""
+    return np.asarray(2 * shapely.area(polygons) < THINNEST * shapely.length(polygons))
+
+
+def wound(shapes: Shapes) -> Flags:
+    """(N,) bool: all shells of a shape wind one way, and all its holes the other."""
+    parts, owner = shapely.get_parts(shapes, return_index=True)
+    surface = shapely.get_type_id(parts) == shapely.GeometryType.POLYGON
+    parts, owner = parts[surface], owner[surface]
+    rings, of = shapely.get_rings(parts, return_index=True)
+    hole = np.append(False, of[1:] == of[:-1])[: len(of)]
+    left = shapely.is_ccw(rings) != hole
+    lefts = np.bincount(owner[of], left, len(shapes))
+    return np.asarray((lefts == 0) | (lefts == np.bincount(owner[of], minlength=len(shapes))))
+
+
+def redrawn(shape: shapely.Geometry, change: Callable[[Vertices], Vertices]) -> shapely.Geometry:
+    """A shape with some points left out of its rings or lines.
+
+    Args:
+        shape: a polygon or line, or several.
+        change: gives the points to keep of each ring or line; a ring of which less than three
+            remain, or a line of less than two, stays as it is.
+    """
+    if shape.geom_type == "Polygon":
+        shell, *holes = (_kept(ring, change, closed=True) for ring in shapely.get_rings(shape))
+        return shapely.Polygon(shell, holes)
+    if shape.geom_type == "LineString":
+        return shapely.LineString(_kept(shape, change, closed=False))
+    if shape.geom_type in ("MultiPolygon", "MultiLineString"):
+        return type(shape)([redrawn(part, change) for part in shape.geoms])
+    return shape
+
+
+def _kept(
+    curve: shapely.Geometry, change: Callable[[Vertices], Vertices], *, closed: bool
+) -> npt.NDArray[np.float64]:
+    xy = shapely.get_coordinates(curve)
+    points = xy[:-1] if closed else xy
+    none = np.zeros(len(points), np.int64)
+    kept = change(Vertices(points, none, none, np.full(len(points), closed))).xy
+    return kept if len(kept) >= (3 if closed else 2) else xy
 
 
 def _neighbors(ring: Numbers) -> tuple[Numbers, Numbers, Flags]:
@@ -91,6 +145,15 @@ def _neighbors(ring: Numbers) -> tuple[Numbers, Numbers, Flags]:
     before, after = here - 1, here + 1
     before[first], after[last] = stops, starts
     return before, after, first
+
+
+def _steps(points: Vertices) -> tuple[npt.NDArray[np.float64], Flags]:
+    """(V, 2) from the point before on the ring to each, and whether it is the ring's first."""
+    before, _, first = _neighbors(points.ring)
+    step = np.empty_like(points.xy)
+    step[1:] = points.xy[1:] - points.xy[:-1]
+    step[first] = points.xy[first] - points.xy[before[first]]
+    return step, first
 
 
 def _first(points: Vertices) -> Flags:

@@ -13,11 +13,15 @@ from curatome.cli.console import (
     ProjectOption,
     console,
     count,
+    exit_code,
+    print_findings,
     print_json,
     print_table,
     project_at,
 )
 from curatome.errors import AnnotationError
+
+_SHOWN = 12
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +31,8 @@ def register(app: typer.Typer) -> None:
     group.command("log")(log)
     group.command("history")(history)
     group.command("changes")(changes)
+    group.command("check")(check)
+    group.command("repair")(repair)
     group.command("exhaustive")(exhaustive)
     group.command("undo")(undo)
     group.command("revert")(revert)
@@ -39,7 +45,7 @@ def overview(
     """How many annotations there are, by class, reader and image."""
     if context.invoked_subcommand is not None:
         return
-    from curatome.workflows.annotations import annotation_store
+    from curatome.workflows.annotation_check import annotation_store
 
     opened = project_at(project)
     with annotation_store(opened) as store:
@@ -72,7 +78,7 @@ def log(
     as_json: JsonOption = False,
 ) -> None:
     """What was recorded, the latest first."""
-    from curatome.workflows.annotations import annotation_store
+    from curatome.workflows.annotation_check import annotation_store
 
     with annotation_store(project_at(project)) as store:
         batches = store.batches(limit)
@@ -102,7 +108,7 @@ def history(
     as_json: JsonOption = False,
 ) -> None:
     """Every version of an annotation, the oldest first."""
-    from curatome.workflows.annotations import annotation_store
+    from curatome.workflows.annotation_check import annotation_store
 
     with annotation_store(project_at(project)) as store:
         versions = store.history(annotation)
@@ -125,7 +131,7 @@ def changes(
     as_json: JsonOption = False,
 ) -> None:
     """What differs between two moments."""
-    from curatome.workflows.annotations import annotation_store
+    from curatome.workflows.annotation_check import annotation_store
 
     with annotation_store(project_at(project)) as store:
         table = store.changes(since, until)
@@ -137,6 +143,46 @@ def changes(
     console.print(f"{count(len(rows), 'annotation')} changed.")
     for row in rows[:20]:
         console.print(escape("  ".join(str(value) for value in row.values())), soft_wrap=True)
+
+
+def check(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
+    """Look at every shape: crossings, open rings, spikes, copies, what lies outside its image."""
+    from curatome.workflows.annotation_check import check_annotations
+
+    found = check_annotations(project_at(project))
+    if as_json:
+        print_json({"counts": found.counts, "findings": found.findings})
+    else:
+        print_findings(found.findings)
+        numbers = ", ".join(f"{code} {number:,}" for code, number in found.counts.items())
+        console.print(f"Found: {numbers}." if numbers else "All shapes are sound.")
+    raise typer.Exit(exit_code(found.findings))
+
+
+def repair(
+    codes: Annotated[list[str] | None, typer.Argument(help="Only these, SYN009.")] = None,
+    *,
+    reader: Annotated[str | None, typer.Option(help="Who does it.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only show it.")] = False,
+    project: ProjectOption = Path(),
+) -> None:
+    """Mend shapes that need no person's eye; `annotations undo` takes it back."""
+    from curatome.workflows.annotation_check import repair_annotations
+
+    result = repair_annotations(project_at(project), codes or (), reader=reader, dry_run=dry_run)
+    for one in result.repairs[:_SHOWN]:
+        area = f", area {one.area_change:+,.0f} px²" if abs(one.area_change) >= 1 else ""
+        console.print(escape(f"{one.annotation}: {one.done}{area}"), soft_wrap=True)
+    if len(result.repairs) > _SHOWN:
+        console.print(f"[dim]… and {len(result.repairs) - _SHOWN:,} more[/]")
+    if result.batch is None:
+        said = "would be mended" if result.repairs else "can be mended"
+        console.print(f"{count(len(result.repairs), 'shape')} {said}.")
+        return
+    console.print(
+        f"{count(len(result.repairs), 'shape')} mended, batch {result.batch.batch}. Take it back: "
+        f"[bold]curatome annotations undo {result.batch.batch}[/]"
+    )
 
 
 def exhaustive(
@@ -173,7 +219,7 @@ def undo(
 ) -> None:
     """Take back everything that a batch changed; undo that to have it again."""
     from curatome.annotations.store import Act
-    from curatome.workflows.annotations import annotation_store
+    from curatome.workflows.annotation_check import annotation_store
 
     with annotation_store(project_at(project)) as store:
         done = store.undo(batch, Act(reader, "curatome", reason=f"undo of batch {batch}"))
@@ -189,7 +235,7 @@ def revert(
 ) -> None:
     """Bring everything to what it was after an event; what happened since stays in the history."""
     from curatome.annotations.store import Act
-    from curatome.workflows.annotations import annotation_store
+    from curatome.workflows.annotation_check import annotation_store
 
     with annotation_store(project_at(project)) as store:
         done = store.revert(to, Act(reader, "curatome", reason=f"revert to event {to}"))

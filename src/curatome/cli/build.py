@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from curatome.cli.console import (
     FINDINGS,
@@ -37,7 +38,7 @@ def register(app: typer.Typer) -> None:
     app.command("build")(build)
 
 
-def build(
+def build(  # noqa: PLR0917 - a command's options are not positional
     project: ProjectOption = Path(),
     workers: WorkersOption = None,
     cluster: Annotated[
@@ -52,6 +53,12 @@ def build(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Find tissue and estimate; make no tiles.")
     ] = False,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune", help="Delete what no slide and no scale of the present protocol needs."
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make the dataset: tiles of every declared scale, and their manifest.
@@ -63,7 +70,7 @@ def build(
 
     opened = project_at(project)
     with _workers(opened, cluster, workers) as (number, runner), watching(as_json) as watcher:
-        result = build_project(opened, number, watcher, dry_run, runner)
+        result = build_project(opened, number, watcher, dry_run, runner, prune=prune)
     if as_json:
         print_json(result)
     else:
@@ -71,6 +78,9 @@ def build(
         _print_left_out(result)
         if not dry_run:
             _print(result, manifest_path(opened.build))
+        _print_left_over(result, dry_run, prune)
+        if not dry_run:
+            console.print("Next: [bold]curatome report[/]")
     raise typer.Exit(FINDINGS if result.left_out else exit_code(result.findings))
 
 
@@ -96,6 +106,23 @@ def _print_left_out(result: BuildResult) -> None:
         console.print(f"Left out: {states}. `curatome status` says why.")
 
 
+def _print_left_over(result: BuildResult, dry_run: bool, prune: bool) -> None:
+    removed, left = result.removed, result.left_over
+    if removed.files:
+        files = count(removed.files, "file")
+        console.print(f"Removed {files} ({megabytes(removed.bytes)}) that no slide needs.")
+    if left.files:
+        files = f"{count(left.files, 'file')} ({megabytes(left.bytes)})"
+        if dry_run and prune:
+            console.print(f"--prune would delete {files} that no slide needs.")
+        else:
+            console.print(
+                f"Left over: {files} that no slide and no scale needs. "
+                "[bold]curatome build --prune[/] deletes them.",
+                soft_wrap=True,
+            )
+
+
 def _print(result: BuildResult, manifest: Path) -> None:
     if result.made:
         console.print(
@@ -106,7 +133,6 @@ def _print(result: BuildResult, manifest: Path) -> None:
     total = sum(result.tiles.values())
     console.print(
         f"The dataset has {count(total, 'tile')} of {count(result.slides, 'slide')}"
-        f" ({scales}): {manifest}",
+        f" ({scales}): {escape(str(manifest))}",
         soft_wrap=True,
     )
-    console.print("Next: [bold]curatome report[/]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,8 @@ from curatome.cli.console import (
     WorkersOption,
     console,
     count,
+    exit_code,
+    print_findings,
     print_json,
     project_at,
 )
@@ -27,7 +30,7 @@ from curatome.errors import AnnotationError
 if TYPE_CHECKING:
     from curatome.workflows.annotations import FileResult, Wishes
 
-_SHOWN = 5
+_SHOWN, _MANY = 5, 12
 
 PathsArgument = Annotated[list[Path], typer.Argument(help="Files or folders of annotations.")]
 FormatOption = Annotated[str, typer.Option("--format", "-f", help="A format's name, or auto.")]
@@ -50,9 +53,7 @@ UnitOption = Annotated[str | None, typer.Option(help="Unit of coordinates: px or
 DownsampleOption = Annotated[
     float | None, typer.Option(min=1, help="Downsample of the level the coordinates are in.")
 ]
-SwapOption = Annotated[
-    bool | None, typer.Option("--swap-axes/--keep-axes", help="Whether y comes before x.")
-]
+AxesOption = Annotated[str | None, typer.Option(help="Which comes first: xy or yx.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Take the reading that fits best.")]
 DryOption = Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would be done.")]
 
@@ -76,7 +77,7 @@ def import_(  # noqa: PLR0913
     box: BoxOption = None,
     unit: UnitOption = None,
     downsample: DownsampleOption = None,
-    swap_axes: SwapOption = None,
+    axes: AxesOption = None,
     yes: YesOption = False,
     dry_run: DryOption = False,
     workers: WorkersOption = None,
@@ -84,7 +85,7 @@ def import_(  # noqa: PLR0913
     as_json: JsonOption = False,
 ) -> None:
     """Record annotations that other tools wrote; each file whole or not at all."""
-    options = _options(box, unit, downsample, swap_axes)
+    options = _options(box, unit, downsample, axes)
     wishes = _wishes((format_, reader, read, guideline, image), classes, options, (yes, dry_run))
     _record(paths, wishes, False, (workers, project, as_json))
 
@@ -139,15 +140,17 @@ def export(
     raise typer.Exit(FINDINGS if result.losses else CLEAN)
 
 
-def _options(
-    box: str | None, unit: str | None, downsample: float | None, swap_axes: bool | None
-) -> Any:
+def _options(box: str | None, unit: str | None, downsample: float | None, axes: str | None) -> Any:
     from curatome.annotations.formats import Options
 
-    for name, value, known in (("box", box, ("xywh", "x1y1x2y2")), ("unit", unit, ("px", "um"))):
+    for name, value, known in (
+        ("box", box, ("xywh", "x1y1x2y2")),
+        ("unit", unit, ("px", "um")),
+        ("axes", axes, ("xy", "yx")),
+    ):
         if value is not None and value not in known:
             raise AnnotationError(f"--{name} is {' or '.join(known)}. Got {value}.")
-    return Options(box, unit, downsample, swap_axes)
+    return Options(box, unit, downsample, None if axes is None else axes == "yx")
 
 
 def _wishes(
@@ -189,12 +192,18 @@ def _record(
         print_json({"files": [{**vars(one), "path": str(one.path)} for one in results]})
     else:
         _print_results(results, wishes.dry_run)
-    recorded = [one for one in results if not one.error and not one.waits]
-    raise typer.Exit(CLEAN if len(recorded) == len(results) else FINDINGS if recorded else ERROR)
+    files = [one for one in results if not one.passed_over]
+    recorded = [one for one in files if not one.error and not one.waits]
+    found = [finding for one in recorded if one.read is not None for finding in one.read.findings]
+    if files and not recorded:
+        raise typer.Exit(ERROR)
+    raise typer.Exit(exit_code(found) if len(recorded) == len(files) else FINDINGS)
 
 
 def _print_results(results: tuple[FileResult, ...], dry_run: bool) -> None:
     for one in results:
+        if one.passed_over:
+            continue
         name = escape(str(one.path))
         if one.read is None:
             console.print(f"[red]refused[/] {name}: {escape(one.error)}", soft_wrap=True)
@@ -216,15 +225,26 @@ def _print_results(results: tuple[FileResult, ...], dry_run: bool) -> None:
             )
         for said in _said(one):
             console.print(f"        [dim]→ {escape(said)}[/]", soft_wrap=True)
-    done = [one for one in results if one.batch is not None or one.sync is not None]
-    rows = sum(one.read.rows for one in done if one.read is not None)
-    verb = "Would import" if dry_run else "Recorded"
-    fine = [one for one in results if not one.error and not one.waits] if dry_run else done
+    found = [finding for one in results if one.read is not None for finding in one.read.findings]
+    print_findings(found, _SHOWN)
+    skipped = [one.path.name for one in results if one.passed_over]
+    if skipped:
+        more = " …" if len(skipped) > _SHOWN else ""
+        console.print(
+            f"Passed over, of no format that Curatome knows: "
+            f"{escape(', '.join(skipped[:_SHOWN]) + more)}"
+        )
+    for line in (_absent(results), _unknown(results)):
+        if line:
+            console.print(escape(line), soft_wrap=True)
+    fine = [one for one in results if one.read and not one.error and not one.waits]
     rows = sum(one.read.rows for one in fine if one.read is not None)
+    verb = "Would record" if dry_run else "Recorded"
     console.print(f"{verb} {count(rows, 'annotation')} of {count(len(fine), 'file')}.")
     waiting = sum(bool(one.waits) for one in results)
     if waiting:
-        console.print(f"{count(waiting, 'file')} waits for an answer: say it, or [bold]--yes[/].")
+        wait = "waits" if waiting == 1 else "wait"
+        console.print(f"{count(waiting, 'file')} {wait} for an answer: say it, or [bold]--yes[/].")
 
 
 def _state(one: FileResult, dry_run: bool) -> tuple[str, str]:
@@ -237,22 +257,18 @@ def _state(one: FileResult, dry_run: bool) -> tuple[str, str]:
 
 def _said(one: FileResult) -> list[str]:
     """What a person should know or decide about a file."""
-    options = {"box": "--box", "unit": "--unit", "level": "--downsample", "axes": "--swap-axes"}
+    options = {"box": "--box", "unit": "--unit", "level": "--downsample", "axes": "--axes"}
     said = [one.error] if one.error else []
     for doubt in one.waits:
-        answer = options.get(doubt.about, f"the {doubt.about}")
+        answer = options.get(doubt.about)
+        evidence = doubt.evidence.rstrip(".")
         said.append(
-            f"{doubt.evidence} {answer} {doubt.assumed} takes it so, {answer} {doubt.instead} as "
+            f"{evidence}. --image SLIDE names another image, --yes keeps this one."
+            if answer is None
+            else f"{evidence}. {answer} {doubt.assumed} takes it so, {answer} {doubt.instead} as "
             "the format defines it."
         )
     said += one.read.notes if one.read is not None else ()
-    if one.absent:
-        said.append(
-            f"{count(len(one.absent), 'image')} not in this project: "
-            f"{', '.join(one.absent[:_SHOWN])}{' …' if len(one.absent) > _SHOWN else ''}"
-        )
-    if one.unknown:
-        said.append(_unknown(one))
     if one.sync is not None and one.sync.conflicts:
         said.append(
             f"{count(len(one.sync.conflicts), 'annotation')} changed here and in the file; what "
@@ -269,18 +285,28 @@ def _images(one: FileResult) -> str:
     return escape(f"{only}, the project's only slide" if one.guessed else only)
 
 
-def _unknown(one: FileResult) -> str:
+def _unknown(results: Iterable[FileResult]) -> str:
     """Classes that the protocol does not define, each with the one it may mean."""
-    shown = [
-        f"{name} ({one.similar[name]}?)" if name in one.similar else name
-        for name in one.unknown[:_SHOWN]
-    ]
-    more = " …" if len(one.unknown) > _SHOWN else ""
-    option = next((f"{old}={new}" for old, new in one.similar.items()), "OLD=NEW")
+    similar = {old: new for one in results for old, new in one.similar.items()}
+    names = sorted({name for one in results for name in one.unknown})
+    if not names:
+        return ""
+    shown = [f"{name} ({similar[name]}?)" if name in similar else name for name in names[:_MANY]]
+    more = f", and {len(names) - _MANY:,} more" if len(names) > _MANY else ""
+    option = next((f"{old}={new}" for old, new in similar.items()), "OLD=NEW")
     return (
-        f"not among the protocol's classes: {', '.join(shown)}{more}. Add them to curatome.toml, "
+        f"Not among the protocol's classes: {', '.join(shown)}{more}. Add them to curatome.toml, "
         f"or rename them with --class {option}."
     )
+
+
+def _absent(results: Iterable[FileResult]) -> str:
+    """Images that are no slides of the project."""
+    names = sorted({name for one in results for name in one.absent})
+    if not names:
+        return ""
+    more = " …" if len(names) > _SHOWN else ""
+    return f"Not in this project: {count(len(names), 'image')}, {', '.join(names[:_SHOWN])}{more}"
 
 
 def _listed(numbers: Any) -> str:

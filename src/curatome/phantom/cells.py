@@ -35,28 +35,29 @@ elongated, but the other traits are rare.
 
 SIZES = np.array(
     [
-        [7.6, 0.09, 0.00, 0.00, 0.00],  # epithelial: the axis ratio follows from elongation
-        [8.4, 0.15, 0.00, 0.00, 0.00],  # tumor: likewise
-        [7.5, 0.12, 0.60, 0.97, 0.00],  # lymphocyte
-        [7.8, 0.16, 0.20, 0.36, 0.35],  # stromal
+        [8.7, 0.20, 0.00, 0.00, 0.00],  # epithelial: the axis ratio follows from elongation
+        [8.9, 0.16, 0.00, 0.00, 0.00],  # tumor: likewise
+        [7.9, 0.23, 0.48, 0.96, 0.00],  # lymphocyte
+        [9.2, 0.24, 0.18, 0.44, 0.47],  # stromal
         [1.0, 0.08, 1.00, 1.00, 0.00],  # mitosis: times the size of its phase
         [2.4, 0.35, 0.50, 1.00, 0.00],  # debris
         [3.6, 0.18, 0.80, 1.00, 0.00],  # apoptotic
         [5.2, 0.18, 0.60, 0.95, 0.00],  # pyknotic
         [11.5, 0.18, 0.55, 0.90, 0.00],  # hyperchromatic
-        [7.6, 0.10, 0.72, 0.98, 0.00],  # plasma
-        [9.6, 0.14, 0.50, 0.82, 0.00],  # macrophage
-        [6.6, 0.14, 0.24, 0.40, 0.25],  # endothelial
-        [9.6, 0.16, 0.20, 0.36, 0.20],  # spindle
-        [9.8, 0.15, 0.60, 0.97, 0.00],  # lymphoma
+        [8.0, 0.17, 0.62, 0.97, 0.00],  # plasma
+        [9.8, 0.17, 0.48, 0.85, 0.00],  # macrophage
+        [8.3, 0.20, 0.22, 0.44, 0.42],  # endothelial
+        [9.8, 0.18, 0.20, 0.42, 0.40],  # spindle
+        [10.0, 0.19, 0.46, 0.97, 0.00],  # lymphoma
     ]
 )
 """For each class, of the whole nucleus, before it is cut: median equivalent diameter of its largest
 profile (µm; of graded classes: when not enlarged), its spread (log), the least and greatest ratio
 of short to long axis, and the spread (radians) of its long axis's tilt out of the section.
 
-Lymphocytes 6 to 9 µm, plasma cells a little more, macrophages' kidneys 8 to 12; fibroblasts 12 to
-18 µm by 3 to 5; columnar epithelium 7 to 10; tumor cells 9 to 15, enlarged ones above."""
+Seen in the section they are smaller: lymphocytes about 7 µm, activated ones up to 10; columnar
+epithelium 6 to 12; tumor cells 9 to 15, cut ones less and enlarged ones more; fibroblasts 12 to 18
+by 4 to 5 where they lie flat, shorter and rounder where they are cut."""
 
 CHROMATIN = np.array(
     [

@@ -11,11 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curatome.phantom.designed import DesignedCohort
+from curatome.phantom.labels import LABELS, aperio_identity, label_rows, make_label, metadata_rows
+from curatome.phantom.macro import label_on_glass
 from curatome.phantom.optics import Scanner
 from curatome.phantom.plan import SlidePlan, plan_cohort
 from curatome.phantom.render import render
 from curatome.phantom.scene import Scene, make_scene
 from curatome.phantom.staining import positivity_table
+from curatome.phantom.stamp import stamped
 from curatome.phantom.svs import SvsOptions, write_svs
 from curatome.phantom.truth import truth_tables
 
@@ -42,6 +45,8 @@ class CohortTruth:
         nuclei: table `truth.NUCLEI`.
         artifacts: table `truth.ARTIFACTS`.
         positivity: table `staining.POSITIVITY`, with rows for slides stained with DAB.
+        labels: table `labels.LABELS`; what tells of the patient on label and macro image and in
+            the file's description.
     """
 
     folder: Path
@@ -51,10 +56,13 @@ class CohortTruth:
     nuclei: pa.Table
     artifacts: pa.Table
     positivity: pa.Table
+    labels: pa.Table
 
 
 def write_slide(path: Path, scene: Scene, scanner: Scanner, mpp_in_file: bool = True) -> None:
-    """Scan a scene into an SVS-like file.
+    """Scan a scene into an SVS-like file, with a label and a description that name the patient.
+
+    Nobody is behind the name, and a stamp on the label says so.
 
     Args:
         path: the file to write.
@@ -71,8 +79,22 @@ def write_slide(path: Path, scene: Scene, scanner: Scanner, mpp_in_file: bool = 
         objective=scanner.objective,
         scanner=scanner.name.upper(),
         quality=scanner.quality,
+        properties=aperio_identity(scene.plan),
+        label=stamped(make_label(scene.plan)),
     )
     write_svs(path, size, lambda x, y, w, h: render(scene, scanner, (x, y, w, h)), options)
+
+
+def labels_table(plan: SlidePlan) -> pa.Table:
+    """The slide's part of `LABELS`, as `write_slide` writes it."""
+    label = stamped(make_label(plan))
+    return LABELS.from_rows(
+        [
+            *label_rows(plan, label),
+            *label_rows(plan, label_on_glass(label), "macro"),
+            *metadata_rows(plan, aperio_identity(plan)),
+        ]
+    )
 
 
 def slide_file(plan: SlidePlan) -> str:
@@ -128,7 +150,7 @@ def draw_slide(folder: Path, plan: SlidePlan) -> dict[str, pa.Table]:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_slide(path, scene, plan.optics, plan.mpp_in_file)
     tables = truth_tables([scene], {plan.name: slide_file(plan)})
-    return tables | {"positivity": positivity_table(scene)}
+    return tables | {"positivity": positivity_table(scene), "labels": labels_table(plan)}
 
 
 def finish_cohort(

@@ -28,23 +28,24 @@ _ORDERS = np.arange(11)[:, None] * _TURNS
 _WAVES = np.stack([np.cos(_ORDERS), np.sin(_ORDERS)])
 """Cosine and sine (2, order, step) of the waves that make an outline uneven."""
 _AREAS = 0.5 * np.sin(np.diff(np.append(_TURNS, _TURNS[0])) % (2 * math.pi))
-# For each class: unevenness in coarse and in fine waves, and depth of an indentation at the side.
+# For each class: unevenness in coarse and in fine waves, depth of an indentation at the side, and
+# greatest depth of the cleft that half of them have besides.
 _FORM = np.array(
     [
-        [0.022, 0.003, 0.00],  # epithelial
-        [0.030, 0.004, 0.00],  # tumor
-        [0.025, 0.004, 0.00],  # lymphocyte
-        [0.030, 0.010, 0.00],  # stromal
-        [0.110, 0.034, 0.00],  # mitosis
-        [0.150, 0.020, 0.00],  # debris
-        [0.010, 0.000, 0.00],  # apoptotic
-        [0.050, 0.008, 0.10],  # pyknotic
-        [0.060, 0.010, 0.10],  # hyperchromatic
-        [0.015, 0.006, 0.00],  # plasma
-        [0.030, 0.010, 0.42],  # macrophage
-        [0.040, 0.010, 0.05],  # endothelial
-        [0.025, 0.008, 0.00],  # spindle
-        [0.045, 0.012, 0.06],  # lymphoma
+        [0.034, 0.014, 0.00, 0.45],  # epithelial
+        [0.038, 0.008, 0.00, 0.20],  # tumor
+        [0.040, 0.015, 0.00, 0.45],  # lymphocyte
+        [0.045, 0.015, 0.00, 0.42],  # stromal
+        [0.110, 0.034, 0.00, 0.00],  # mitosis
+        [0.150, 0.020, 0.00, 0.00],  # debris
+        [0.010, 0.000, 0.00, 0.00],  # apoptotic
+        [0.050, 0.008, 0.10, 0.00],  # pyknotic
+        [0.060, 0.010, 0.10, 0.10],  # hyperchromatic
+        [0.030, 0.013, 0.00, 0.35],  # plasma
+        [0.030, 0.010, 0.42, 0.00],  # macrophage
+        [0.040, 0.014, 0.05, 0.40],  # endothelial
+        [0.040, 0.010, 0.00, 0.25],  # spindle
+        [0.045, 0.016, 0.06, 0.45],  # lymphoma
     ]
 )
 
@@ -61,7 +62,7 @@ def fill_radii(row: Floats, form: Floats, ways: tuple[Floats, Floats], radii: Fl
 
     Args:
         row: a nucleus (`Nuclei.columns`).
-        form: per class unevenness, fine unevenness, indentation.
+        form: per class unevenness, fine unevenness, indentation, cleft.
         ways: (2, order, K) waves and (K,) the area of each sector at radius 1.
         radii: written in place.
     """
@@ -85,7 +86,9 @@ def fill_radii(row: Floats, form: Floats, ways: tuple[Floats, Floats], radii: Fl
         for k in range(steps):
             wave = even * waves[0, order, k] + odd * waves[1, order, k]
             radii[0, k] += wave * (1.0 + near * waves[0, 1, k] + far * waves[1, 1, k])
-    _indent(row, form[kind, 2] + 0.28 * irregular**3, waves, radii)
+    cleft = max(0.0, 2.0 * part_of(hashed(salt, 1, 21), 16) - 1.0) * form[kind, 3]
+    _indent(row, (form[kind, 2] + 0.28 * irregular**3, 0.34), waves, radii)
+    _indent(row, (cleft, 0.20), waves, radii)
     area = 0.0
     for k in range(steps):
         area += areas[k] * radii[0, k] * radii[0, k + 1 if k + 1 < steps else 0]
@@ -95,8 +98,9 @@ def fill_radii(row: Floats, form: Floats, ways: tuple[Floats, Floats], radii: Fl
 
 
 @compiled
-def _indent(row: Floats, deep: float, waves: Floats, radii: Floats) -> None:
-    """Press a notch into one of the long sides."""
+def _indent(row: Floats, notch: tuple[float, float], waves: Floats, radii: Floats) -> None:
+    """Press a notch, so deep and so wide (sine of half the angle), into one of the long sides."""
+    deep, wide = notch
     if deep < 0.004:
         return
     bits = hashed(int(row[7]), 1, 21)
@@ -105,7 +109,7 @@ def _indent(row: Floats, deep: float, waves: Floats, radii: Floats) -> None:
     for k in range(radii.shape[1]):
         # The squared sine of half the angle between.
         away = 0.5 - 0.5 * (cosine * waves[0, 1, k] + sine * waves[1, 1, k])
-        radii[0, k] = max(0.3, radii[0, k] - deep * math.exp(-away / 0.1156))
+        radii[0, k] = max(0.3, radii[0, k] - deep * math.exp(-away / (wide * wide)))
 
 
 @compiled

@@ -178,7 +178,7 @@ def shaped(
 def _excess(nuclei: Nuclei) -> Floats:
     """How far (µm) an outline may exceed its ellipse."""
     uneven = np.nan_to_num(nuclei.strength[:, [IRREGULAR, WRINKLED]].astype(float)) ** 2
-    out: Floats = nuclei.long / 2 * (0.02 + 0.16 * uneven[:, 0] + 0.06 * uneven[:, 1])
+    out: Floats = nuclei.long / 2 * (0.045 + 0.16 * uneven[:, 0] + 0.06 * uneven[:, 1])
     return out
 
 

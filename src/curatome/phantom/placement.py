@@ -42,7 +42,7 @@ _IN_TUMOR: Mix = {
     APOPTOTIC: 0.006,
     PYKNOTIC: 0.004,
     HYPERCHROMATIC: 0.012,
-    LYMPHOCYTE: 0.035,
+    LYMPHOCYTE: 0.05,
     PLASMA: 0.004,
     MACROPHAGE: 0.004,
 }
@@ -119,9 +119,10 @@ def _rows(
 
 
 def _in_gland(around: _Around, index: int) -> Rows:
-    points, turn = around.ring(index, 6.6, 8.8)
+    points, turn = around.ring(index, 6.8, 9.2)
     points = points + around.rng.normal(0, 0.5, points.shape)
-    return _rows(points, turn + around.rng.normal(0, 0.12, len(turn)), EPITHELIAL)
+    kind = around.mixed(len(points), EPITHELIAL, {LYMPHOCYTE: 0.05})
+    return _rows(points, turn + around.rng.normal(0, 0.12, len(turn)), kind)
 
 
 def _in_fat(around: _Around, index: int) -> Rows:
@@ -132,7 +133,7 @@ def _in_fat(around: _Around, index: int) -> Rows:
 
 
 def _in_tumor(around: _Around, index: int) -> Rows:
-    points, _ = around.grid(index, 13.6, 0.21, 7.0)
+    points, _ = around.grid(index, 14.8, 0.21, 7.0)
     nest = ground.nest_values(texture(1), around.look, points)
     kind = around.mixed(len(points), TUMOR, _IN_TUMOR)
     septum = nest <= 0.17
@@ -146,9 +147,9 @@ def _in_tumor(around: _Around, index: int) -> Rows:
 
 def _in_duct(around: _Around, index: int) -> Rows:
     rim, turn = around.ring(index, 2.4, 13.0)
-    points, depth = around.grid(index, 11.6, 0.24, 9.0)
+    points, depth = around.grid(index, 12.8, 0.24, 9.0)
     points = points[ground.holes(around.look, points, depth) < -3.5]
-    kind = around.mixed(len(points), TUMOR, {MITOSIS: 0.003, APOPTOTIC: 0.004})
+    kind = around.mixed(len(points), TUMOR, {MITOSIS: 0.003, APOPTOTIC: 0.004, LYMPHOCYTE: 0.02})
     flat = _rows(rim, turn + math.pi / 2, STROMAL, 0.8)
     return np.concatenate([flat, _rows(points, around.turns(len(points)), kind, 0.84)])
 
@@ -163,7 +164,9 @@ def _in_inflammation(around: _Around, index: int) -> Rows:
         germinal & (ground.macrophages(around.look, points) > -2.0)
     )
     points, germinal = points[keep], germinal[keep]
-    outer = around.mixed(len(points), LYMPHOCYTE, {PLASMA: 0.07, MACROPHAGE: 0.02})
+    outer = around.mixed(
+        len(points), LYMPHOCYTE, {PLASMA: 0.08, MACROPHAGE: 0.05, ENDOTHELIAL: 0.03}
+    )
     inner = around.mixed(len(points), LYMPHOCYTE, {MITOSIS: 0.008, APOPTOTIC: 0.012})
     kind, scale = np.where(germinal, inner, outer), np.where(germinal, 1.28, 1.0)
     return _rows(points, around.turns(len(points)), kind, np.where(kind == MITOSIS, 0.8, scale))
@@ -184,11 +187,11 @@ def _in_vessel(around: _Around, index: int) -> Rows:
 def _in_adenoma(around: _Around, index: int) -> Rows:
     """Crowded columns of nuclei along the walls of back-to-back glands, stroma in the strips."""
     rng = around.rng
-    points, _ = around.grid(index, 9.6, 0.22, 4.0)
+    points, _ = around.grid(index, 10.8, 0.22, 4.0)
     glands = ground.crowded_glands(texture(1), around.look, points)
     basal = (glands[:, 0] > 3.5) & (glands[:, 0] < fabric.CROWDED_UM - 8.0)
     own, upright = points[basal], np.arctan2(glands[basal, 2], glands[basal, 1])
-    kind = around.mixed(len(own), TUMOR, {MITOSIS: 0.008, APOPTOTIC: 0.006})
+    kind = around.mixed(len(own), TUMOR, {MITOSIS: 0.008, APOPTOTIC: 0.006, LYMPHOCYTE: 0.04})
     cells = _rows(own, upright + rng.normal(0, 0.12, len(own)), kind, 0.84)
     strip = points[(glands[:, 0] < -2.0) & (rng.random(len(points)) < 0.3)]
     angle = ground.fiber_angles(texture(1), around.look, strip)
@@ -215,7 +218,7 @@ def _in_spindle(around: _Around, index: int) -> Rows:
     points, _ = around.grid(index, 12.8, 0.34, 4.0)
     turn = ground.fascicles(texture(1), around.look, points)
     across = turn < -9.0
-    mix = {MITOSIS: 0.006, LYMPHOCYTE: 0.02, HYPERCHROMATIC: 0.006, APOPTOTIC: 0.003}
+    mix = {MITOSIS: 0.006, LYMPHOCYTE: 0.05, HYPERCHROMATIC: 0.006, APOPTOTIC: 0.003}
     angle = np.where(across, around.turns(len(points)), turn + rng.normal(0, 0.10, len(points)))
     kind = around.mixed(len(points), SPINDLE, mix)
     return _rows(points, angle, kind, 1.0, across * rng.uniform(0.9, 1.5, len(points)))
@@ -226,7 +229,7 @@ def _in_lymphoma(around: _Around, index: int) -> Rows:
     points, _ = around.grid(index, 10.9, 0.24, 4.0)
     star = ground.macrophages(around.look, points)
     points, star = points[(star < -2.5) | (star > 2.0)], star[(star < -2.5) | (star > 2.0)]
-    kind = around.mixed(len(points), LYMPHOMA, {MITOSIS: 0.012, APOPTOTIC: 0.006, LYMPHOCYTE: 0.04})
+    kind = around.mixed(len(points), LYMPHOMA, {MITOSIS: 0.012, APOPTOTIC: 0.006, LYMPHOCYTE: 0.10})
     kind = np.where(star > 0, around.mixed(len(points), APOPTOTIC, {MACROPHAGE: 0.4}), kind)
     return _rows(points, around.turns(len(points)), kind, np.where(kind == MITOSIS, 0.85, 1.0))
 

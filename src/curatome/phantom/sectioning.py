@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-SECTION_UM = 4.0
-"""Thickness of a section."""
-_FAINTEST = 0.85
+SECTION_UM = 3.5
+"""Thickness of a section; 3 to 5 are cut, mostly 3 to 4."""
+_FAINTEST = 0.80
 """Caps beyond this part of the half height are too faint to be seen."""
 
 

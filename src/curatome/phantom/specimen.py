@@ -19,7 +19,7 @@ from curatome.phantom.traits import CROWDING, MARKED, OVERLAPPING, TRAITS
 
 Floats = NDArray[np.float64]
 
-_PITCH_UM = 11.0
+_PITCH_UM = 13.5
 
 
 @compiled

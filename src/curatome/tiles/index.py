@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from curatome.errors import BuildError, TableError
 from curatome.location import joined
 from curatome.tiles.shards import shards_of
+from curatome.tiles.state import reading
 
 Rows = npt.NDArray[np.int64]
 
@@ -34,17 +35,16 @@ class TileTable:
         manifest: a build's `tiles.parquet`.
 
     Raises:
-        BuildError: there is no manifest, or it is no table of tiles.
+        BuildError: there is no manifest, it is damaged (by every call), or no table of tiles.
     """
 
     def __init__(self, manifest: Path) -> None:
         self.path = manifest
         try:
-            metadata = pq.read_metadata(manifest)
+            with reading(manifest):
+                metadata = pq.read_metadata(manifest)
         except FileNotFoundError as error:
             raise BuildError(f"{manifest} is not there. Run `curatome build` first.") from error
-        except pa.ArrowInvalid as error:
-            raise BuildError(f"{manifest} is no Parquet file: {error}") from error
         names = metadata.schema.names
         if "tile_id" not in names:
             raise BuildError(f"{manifest} is no table of tiles: it has no column tile_id.")
@@ -104,7 +104,9 @@ class TileTable:
         with pq.ParquetFile(self.path) as file:
             for group in np.unique(group_of).tolist():
                 inside = rows[order][group_of == group] - self._first[group]
-                parts.append(file.read_row_group(group, columns=columns).take(pa.array(inside)))
+                with reading(self.path):
+                    part = file.read_row_group(group, columns=columns)
+                parts.append(part.take(pa.array(inside)))
             if not parts:
                 return file.schema_arrow.empty_table().select(columns or file.schema_arrow.names)
         return pa.concat_tables(parts).take(pa.array(np.argsort(order, kind="stable")))
@@ -115,11 +117,13 @@ class TileTable:
         with pq.ParquetFile(self.path, read_dictionary=texts) as file:
             for group in range(file.num_row_groups):
                 place = slice(int(self._first[group]), int(self._first[group + 1]))
-                yield place, file.read_row_group(group, columns=list(columns))
+                with reading(self.path):
+                    part = file.read_row_group(group, columns=list(columns))
+                yield place, part
 
     def _group_ids(self, group: int) -> pa.Array:
         if group not in self._ids:
-            with pq.ParquetFile(self.path) as file:
+            with reading(self.path), pq.ParquetFile(self.path) as file:
                 column = file.read_row_group(group, columns=["tile_id"]).column(0)
             self._ids[group] = column.combine_chunks()
             while len(self._ids) > _CACHED_GROUPS:

@@ -22,6 +22,7 @@ from curatome.slides.tissue import TissueMask
 from curatome.tables import TILES
 from curatome.tiles.grid import ScaleTiles, plan_tiles
 from curatome.tiles.plane import Plane, TooCoarse, choose_plane
+from curatome.tiles.state import reading
 from curatome.units import Mpp
 
 ENGINE = 1
@@ -143,10 +144,12 @@ def load_records(build: Path) -> dict[str, SlideRecord]:
     """The records of all slides in a finished build, by slide id.
 
     Raises:
-        BuildError: a record cannot be understood.
+        BuildError: the run record, or that of a slide, cannot be understood.
     """
-    summary = json.loads((build / "build.json").read_bytes())
-    found = [load_record(build, key) for key in summary["slides"]]
+    path = build / "build.json"
+    with reading(path):
+        keys = list(json.loads(path.read_bytes())["slides"])
+    found = [load_record(build, key) for key in keys]
     return {record.slide: record for record in found if record is not None}
 
 
@@ -168,9 +171,20 @@ def save_mask(build: Path, key: str, mask: TissueMask) -> None:
 
 
 def load_mask(build: Path, key: str, record: SlideRecord) -> TissueMask:
-    """The tissue mask of a surveyed slide."""
-    with Image.open(record_folder(build, key) / "tissue.png") as image:
-        mask = np.asarray(image.convert("1"), dtype=np.bool_)
+    """The tissue mask of a surveyed slide.
+
+    Raises:
+        BuildError: it is damaged.
+    """
+    path = record_folder(build, key) / "tissue.png"
+    try:
+        with Image.open(path) as image:
+            mask = np.asarray(image.convert("1"), dtype=np.bool_)
+    except (OSError, SyntaxError) as error:  # Pillow's words for a picture cut short
+        raise BuildError(
+            f"{path} cannot be read ({error}). Remove its folder and build again; the slide is "
+            "then surveyed once more."
+        ) from error
     return TissueMask(mask, *record.mask_step, record.mask_facts)
 
 

@@ -16,7 +16,7 @@ from curatome.annotations.store import seen
 from curatome.durable import write_file
 from curatome.errors import AnnotationError
 from curatome.project import Project
-from curatome.workflows.annotations import annotation_store, frame_of
+from curatome.workflows.annotation_check import annotation_store, frame_of
 from curatome.workflows.slides import find_entries
 
 

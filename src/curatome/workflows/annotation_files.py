@@ -14,12 +14,15 @@ from curatome.annotations.formats import (
     Frame,
     Frames,
     Options,
+    UnknownFormat,
     format_named,
     recognize,
 )
 from curatome.durable import new_file
+from curatome.findings import Finding
 from curatome.jobs import stage
 from curatome.slides.readers import open_slide
+from curatome.workflows.annotation_check import checked
 
 _CENTER = ("hamamatsu.XOffsetFromSlideCentre", "hamamatsu.YOffsetFromSlideCentre")
 
@@ -52,6 +55,8 @@ class FileRead:
         doubts: what only a person can decide.
         colors: color of each class, `#rrggbb`.
         notes: what a person should know.
+        findings: what is wrong with its shapes, up to a number of each code.
+        counts: how many findings there are of each code.
     """
 
     format: str
@@ -62,9 +67,24 @@ class FileRead:
     doubts: tuple[Doubt, ...]
     colors: Mapping[str, str]
     notes: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    counts: Mapping[str, int]
 
 
-def read_file(path: Path, name: str, about: About, options: Options, out: Path) -> FileRead:
+@dataclass(frozen=True)
+class Unknown:
+    """A file of no known format.
+
+    Attributes:
+        message: what it looks like, and what to do.
+    """
+
+    message: str
+
+
+def read_file(
+    path: Path, name: str, about: About, options: Options, out: Path
+) -> FileRead | Unknown:
     """Read a file and write its table as Arrow IPC.
 
     Args:
@@ -75,18 +95,24 @@ def read_file(path: Path, name: str, about: About, options: Options, out: Path) 
         out: where the table goes.
 
     Raises:
-        AnnotationError: it is of no known format, broken, or not what it seems.
+        AnnotationError: it is broken, of several formats, or not what it seems.
         OSError: it cannot be read, or the table not be written.
         UnreadableSlide: the slide that it is about cannot be opened.
     """
     stage("recognize")
-    found, how = recognize(path) if name == "auto" else (format_named(name), "")
+    try:
+        found, how = recognize(path) if name == "auto" else (format_named(name), "")
+    except UnknownFormat as error:
+        return Unknown(str(error))
     only = about.only
     if only is not None and about.slide is not None:
         stage("open slide")
         only = completed(only, about.slide)
     stage(f"read as {found.title}")
     reading = found.read(path, Frames(about.frames, only), options)
+    stage("check shapes")
+    frames = [*about.frames, *([only] if only is not None else [])]
+    result = checked(reading.table, Frames(frames))
     stage("write table")
     with new_file(out) as stream, pa.ipc.new_file(stream, reading.table.schema) as writer:
         writer.write_table(reading.table)
@@ -99,6 +125,8 @@ def read_file(path: Path, name: str, about: About, options: Options, out: Path) 
         reading.doubts,
         dict(reading.colors),
         reading.notes,
+        result.findings,
+        result.counts,
     )
 
 

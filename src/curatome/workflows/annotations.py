@@ -15,17 +15,23 @@ import pyarrow.compute as pc
 
 from curatome.annotations.formats import (
     Doubt,
-    Frame,
     Options,
     all_formats,
     format_named,
 )
 from curatome.annotations.guideline import renamed, since
-from curatome.annotations.store import Act, AnnotationStore, Sync, open_annotations
+from curatome.annotations.store import Act, AnnotationStore, Sync
 from curatome.errors import AnnotationError
 from curatome.jobs import Limits, Task, run_tasks
 from curatome.project import Project, SlideEntry
-from curatome.workflows.annotation_files import About, FileRead, read_file, table_of
+from curatome.workflows.annotation_check import annotation_store, frame_of
+from curatome.workflows.annotation_files import (
+    About,
+    FileRead,
+    Unknown,
+    read_file,
+    table_of,
+)
 from curatome.workflows.slides import find_entries
 from curatome.workflows.watch import Silent, Watcher
 
@@ -77,6 +83,7 @@ class FileResult:
         absent: images that are not in the project.
         guessed: it was taken to be about the project's only slide, for nothing says otherwise.
         error: why nothing of it was recorded, or empty.
+        passed_over: it lies in a folder and is of no known format.
         batch: number of the batch it became; None if nothing was recorded.
         sync: what merging it did.
     """
@@ -90,6 +97,7 @@ class FileResult:
     absent: tuple[str, ...] = ()
     guessed: bool = False
     error: str = ""
+    passed_over: bool = False
     batch: int | None = None
     sync: Sync | None = None
 
@@ -98,15 +106,6 @@ class FileResult:
         """What a person must decide before it is recorded."""
         recorded = self.batch is not None or self.sync is not None
         return () if self.read is None or recorded or self.error else self.read.doubts
-
-
-def annotation_store(project: Project) -> AnnotationStore:
-    """The project's annotations.
-
-    Raises:
-        ProjectError: the store cannot be opened, or is of another version.
-    """
-    return open_annotations(project.annotations)
 
 
 def import_files(
@@ -157,25 +156,16 @@ def import_files(
                 outcome, path = outcomes[task.key], Path(task.key)
                 if outcome.failure is not None:
                     results.append(FileResult(path, error=str(outcome.failure)))
+                elif isinstance(outcome.value, Unknown):
+                    named = path in paths
+                    why = outcome.value.message if named else ""
+                    results.append(FileResult(path, error=why, passed_over=not named))
                 else:
                     table = table_of(task.arguments[-1])
                     results.append(desk.record(path, outcome.value, table, merge, path in guessed))
                 watcher.advance(1)
         watcher.finish()
     return tuple(results)
-
-
-def frame_of(entry: SlideEntry) -> Frame:
-    """A slide of the project as an image that annotations lie on."""
-    mpp = entry.mpp
-    return Frame(
-        image=entry.slide,
-        name=entry.name,
-        width=entry.width or 0,
-        height=entry.height or 0,
-        mpp_x=None if mpp is None else mpp.x,
-        mpp_y=None if mpp is None else mpp.y,
-    )
 
 
 def slide_about(path: Path, entries: Sequence[SlideEntry]) -> SlideEntry | None:
@@ -269,11 +259,14 @@ class _Desk:
         act = Act(self._wishes.reader, f"import of {read.title}", self._guideline, "", source)
         try:
             if merge:
-                return replace(result, sync=self._store.sync_table(table, source, act))
+                done = self._store.sync_table(table, source, act)
+                self._project.store.save_findings(f"annotations:{source}", read.findings)
+                return replace(result, sync=done)
             batch = self._store.import_table(table, act)
         except AnnotationError as error:
             return replace(result, error=str(error))
         self._done.add(source)
+        self._project.store.save_findings(f"annotations:{source}", read.findings)
         return replace(result, batch=batch.batch)
 
     def _completed(self, table: pa.Table, read: FileRead) -> pa.Table:

@@ -21,6 +21,8 @@ from curatome.tiles.survey import SlideSource
 from curatome.workflows.estimate import Estimate, check_room, estimate_build
 from curatome.workflows.manifest import write_manifest
 from curatome.workflows.obstacles import changed_on_disk, failed_slide, plan_findings
+from curatome.workflows.parts import broken_parts, listed_parts
+from curatome.workflows.prune import LeftOver, left_over, remove_left_over
 from curatome.workflows.runs import save_run
 from curatome.workflows.storage import settle_shards
 from curatome.workflows.watch import Silent, Watcher
@@ -43,14 +45,19 @@ class Job:
     source: SlideSource
     record: SlideRecord | None = None
 
+    @property
+    def parts(self) -> list[str]:
+        """Names of the parts of its units; none before it was surveyed."""
+        units = self.record.units if self.record else 0
+        return [part_path(Path(), self.source.key, unit).name for unit in range(units)]
+
     def missing(self, parts: Set[str]) -> list[int]:
         """Units that are not done.
 
         Args:
             parts: names of the parts that are.
         """
-        units = self.record.units if self.record else 0
-        return [n for n in range(units) if part_path(Path(), self.source.key, n).name not in parts]
+        return [unit for unit, name in enumerate(self.parts) if name not in parts]
 
 
 Work = Sequence[tuple[Job, Sequence[int]]]
@@ -70,6 +77,8 @@ class BuildResult:
         slides: slides of the whole dataset.
         left_out: slides that are not ready, by state.
         findings: what the build itself found.
+        removed: what was removed because no slide needs it.
+        left_over: what no slide needs and is there still; of a dry run, what there would be.
     """
 
     estimate: Estimate
@@ -80,6 +89,8 @@ class BuildResult:
     slides: int
     left_out: Mapping[str, int]
     findings: tuple[Finding, ...]
+    removed: LeftOver
+    left_over: LeftOver
 
 
 @dataclass
@@ -94,6 +105,7 @@ class _Course:
     pixels: int = 0
     bytes: int = 0
     failed: dict[str, Finding] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)  # parts that do not count until made again
 
 
 def build_project(
@@ -102,6 +114,8 @@ def build_project(
     watcher: Watcher | None = None,
     dry_run: bool = False,
     run: Runner = run_tasks,
+    *,
+    prune: bool = False,
 ) -> BuildResult:
     """Bring the build up to date: survey new slides, make missing tiles, write the manifest.
 
@@ -114,6 +128,8 @@ def build_project(
         watcher: is told the course, the estimate first.
         dry_run: stop after the estimate.
         run: runs the tasks, here or elsewhere.
+        prune: remove what no slide and no scale of the protocol needs, before to make room, and
+            afterwards what the former manifest needed.
 
     Raises:
         ProjectError: another process is changing the project.
@@ -125,8 +141,13 @@ def build_project(
     course = _Course(project, workers, watcher or Silent(), run)
     with project.locked(), _tidied(project.build):
         settle_shards(project)
+        removed = LeftOver()
+        if prune and not dry_run:
+            removed += remove_left_over(project, course.watcher)
         jobs = _survey(_jobs(course), course)
-        parts = _parts(project.build)
+        parts = listed_parts(project.build)
+        course.broken = broken_parts(project, parts & {name for job in jobs for name in job.parts})
+        parts -= course.broken
         work = [(job, job.missing(parts)) for job in jobs]
         estimate = estimate_build(project, [(job.record, units) for job, units in work], workers)
         course.watcher.estimated(estimate)
@@ -136,14 +157,17 @@ def build_project(
                 check_room(estimate, project.build)
             _make_units(work, course)
             _save_findings(jobs, course)
-            parts = _parts(project.build)
+            parts = listed_parts(project.build) - course.broken
         done = [job for job in jobs if job.record and not job.missing(parts)]
         if not dry_run:
             write_manifest(project, {j.source.key: j.record for j in done if j.record})
+            if prune:
+                removed += remove_left_over(project, course.watcher)
         seconds = time.monotonic() - started
         if course.made:
             counts = {"tiles": course.made, "pixels": course.pixels, "bytes": course.bytes}
             save_run(project, counts, seconds, workers)
+        left = left_over(project, planned=dry_run)
     tiles: Counter[str] = Counter()
     for job in done:
         tiles.update(job.record.tiles if job.record else {})
@@ -156,14 +180,9 @@ def build_project(
         slides=len(done),
         left_out=Counter(e.state for e in project.store.slides() if e.state != "ready"),
         findings=tuple(project.store.findings("build:")),
+        removed=removed,
+        left_over=left,
     )
-
-
-def _parts(build: Path) -> Set[str]:
-    # By listing: on a network file system that shows what other machines have made, while the
-    # absence of a single file may be remembered.
-    folder = part_path(build, "", 0).parent
-    return {path.name for path in folder.iterdir()} if folder.exists() else set()
 
 
 @contextmanager
@@ -241,7 +260,7 @@ def _make_units(work: Work, course: _Course) -> None:
 
     limits = Limits(memory_bytes=_memory(course.project.protocol))
     for outcome in course.run(_unit_tasks(work, course), course.workers, limits, count):
-        key = outcome.task.key.partition("#")[0]
+        key, _, unit = outcome.task.key.partition("#")
         if outcome.failure is not None:
             _refuse_full_disk(course.project.build, outcome.failure)
             course.failed.setdefault(key, failed_slide(by_key[key].entry, outcome.failure))
@@ -249,6 +268,7 @@ def _make_units(work: Work, course: _Course) -> None:
             course.made += outcome.value["tiles"]
             course.pixels += outcome.value["pixels"]
             course.bytes += outcome.value["bytes"]
+            course.broken.discard(by_key[key].parts[int(unit)])
     course.watcher.finish()
 
 

@@ -13,7 +13,7 @@ from curatome.annotations.model import new_id
 from curatome.annotations.store import Act, Batch, Edit
 from curatome.errors import AnnotationError
 from curatome.project import Project
-from curatome.workflows.annotations import annotation_store
+from curatome.workflows.annotation_check import annotation_store
 from curatome.workflows.slides import find_entries
 
 _AREAS = ("box", "circle", "ellipse", "polygon", "multipolygon")

@@ -18,7 +18,7 @@ from curatome.errors import ProtocolError
 from curatome.project import Project, open_project
 from curatome.project.folder import PROTOCOL_FILE
 from curatome.protocol import GuidelineChange, Protocol, parse_protocol
-from curatome.workflows.annotations import annotation_store
+from curatome.workflows.annotation_check import annotation_store
 
 
 @dataclass(frozen=True)

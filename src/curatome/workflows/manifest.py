@@ -15,9 +15,9 @@ from curatome.project import Project, SlideEntry
 from curatome.tables import SLIDES, TILES
 from curatome.tiles.record import ENGINE, SlideRecord, part_path
 from curatome.tiles.shards import with_shards
+from curatome.tiles.state import reading, with_state, written_states
 
 ROWS_PER_GROUP = 200_000
-_STATE = b"curatome.state"
 
 
 def manifest_path(build: Path) -> Path:
@@ -36,6 +36,9 @@ def write_manifest(project: Project, records: Mapping[str, SlideRecord]) -> bool
 
     Returns:
         Whether anything was written.
+
+    Raises:
+        BuildError: a part is damaged.
     """
     entries = {entry.slide: entry for entry in project.store.slides()}
     cases = {key: entries[record.slide].case for key, record in records.items()}
@@ -43,13 +46,14 @@ def write_manifest(project: Project, records: Mapping[str, SlideRecord]) -> bool
     inputs = [ENGINE, sorted(cases.items()), project.protocol.build_key_material()]
     stored = [project.shards] if isinstance(project.shards, str) else []
     state = settings_hash([*inputs, slides.to_pylist(), *stored])
-    if _written(project.build) == [state] * 3:
+    # All three are asked: an interrupted run may have written the first ones of another state.
+    if set(written_states(project.build).values()) == {state}:
         return False
     with new_file(project.build / "slides.parquet") as stream:
-        table = slides.cast(_with_state(slides.schema, state))
+        table = slides.cast(with_state(slides.schema, state))
         pq.write_table(table, stream, compression="zstd")
     write_file(project.build / "build.json", _summary(project, records, state))
-    schema = _with_state(with_shards(TILES.schema, project.shards), state)
+    schema = with_state(with_shards(TILES.schema, project.shards), state)
     with (
         new_file(manifest_path(project.build)) as stream,
         pq.ParquetWriter(stream, schema, compression="zstd") as writer,
@@ -59,21 +63,6 @@ def write_manifest(project: Project, records: Mapping[str, SlideRecord]) -> bool
     return True
 
 
-def _written(build: Path) -> list[str | None]:
-    # All three are asked: an interrupted run may have written the first ones of another state.
-    found: list[str | None] = []
-    for path in (build / "slides.parquet", manifest_path(build)):
-        metadata = pq.read_schema(path).metadata if path.exists() else {}
-        found.append(metadata.get(_STATE, b"").decode())
-    summary = build / "build.json"
-    content = json.loads(summary.read_bytes()) if summary.exists() else {}
-    return [*found, content.get("state")]
-
-
-def _with_state(schema: pa.Schema, state: str) -> pa.Schema:
-    return schema.with_metadata({**schema.metadata, _STATE: state.encode()})
-
-
 def _groups(
     build: Path, records: Mapping[str, SlideRecord], cases: Mapping[str, str | None]
 ) -> Iterator[pa.Table]:
@@ -81,7 +70,9 @@ def _groups(
     held: list[pa.Table] = []
     for key in sorted(records):
         for unit in range(records[key].units):
-            part = pq.read_table(part_path(build, key, unit))
+            path = part_path(build, key, unit)
+            with reading(path):
+                part = pq.read_table(path)
             case = pa.array([cases[key]] * len(part), pa.string())
             held.append(part.set_column(part.schema.get_field_index("case"), "case", case))
             if sum(map(len, held)) >= ROWS_PER_GROUP:

@@ -73,7 +73,8 @@ def changed_on_disk(
         severity=Severity.ERROR,
         subject=f"slide {entry.slide}",
         message=f"{path} {what}.",
-        remedy="Run `curatome add` with its present place.",
+        remedy="Run `curatome add` with its present place, or do without it: `curatome slides "
+        "remove`.",
     )
 
 

@@ -47,13 +47,38 @@ def set_mpp(
     """
     if not (0 < x < float("inf") and 0 < y < float("inf")):
         raise ProjectError(f"mpp must be positive. Got {x:g} and {y:g}.")
-    for entry in entries:
-        if entry.state in ("refused", "unreadable"):
-            raise ProjectError(f"{entry.name} is {entry.state}: {entry.reason}")
+    return _set(project, entries, (x, y))
+
+
+def unset_mpp(
+    project: Project, entries: Sequence[SlideEntry]
+) -> list[tuple[SlideEntry, list[Finding]]]:
+    """Take back what `set_mpp` said: table and file count again, and a slide may be held back.
+
+    Returns:
+        Each slide as it is now, and what is left to say about it.
+
+    Raises:
+        ProjectError: a slide cannot be read, or another process is changing the project.
+    """
+    return _set(project, entries, None)
+
+
+def _set(
+    project: Project, entries: Sequence[SlideEntry], mpp: tuple[float, float] | None
+) -> list[tuple[SlideEntry, list[Finding]]]:
     results = []
     with project.locked():
-        for entry in entries:
-            changed, findings = judge(replace(entry, user_mpp=(x, y)))
+        # They are read again: another process may have changed them since they were looked up.
+        known = {entry.slide: entry for entry in project.store.slides()}
+        for asked in entries:
+            entry = known.get(asked.slide)
+            if entry is None:
+                raise ProjectError(f"{asked.name} was removed meanwhile.")
+            if entry.state in ("refused", "unreadable"):
+                raise ProjectError(f"{entry.name} is {entry.state}: {entry.reason}")
+        for asked in entries:
+            changed, findings = judge(replace(known[asked.slide], user_mpp=mpp))
             project.store.save_slide(changed, findings)
             results.append((changed, findings))
     return results

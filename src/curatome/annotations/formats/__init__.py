@@ -30,6 +30,7 @@ __all__ = [
     "Loss",
     "Options",
     "Reading",
+    "UnknownFormat",
     "all_formats",
     "format_named",
     "recognize",
@@ -61,6 +62,10 @@ _HEAD_BYTES = 1 << 16
 _GZIP = b"\x1f\x8b"
 
 
+class UnknownFormat(AnnotationError):  # noqa: N818 - a format is unknown, not an error
+    """No format knows the file."""
+
+
 @lru_cache(maxsize=1)
 def all_formats() -> tuple[Format, ...]:
     """Every format, in the order in which files are tried."""
@@ -90,7 +95,8 @@ def recognize(path: Path, formats: Sequence[Format] | None = None) -> tuple[Form
         formats: to choose from; all of them if not given.
 
     Raises:
-        AnnotationError: no format knows it, or several do.
+        UnknownFormat: no format knows it.
+        AnnotationError: several do.
         OSError: it cannot be read.
     """
     head = b"" if path.is_dir() else _head(path)
@@ -106,7 +112,7 @@ def recognize(path: Path, formats: Sequence[Format] | None = None) -> tuple[Form
         raise AnnotationError(
             f"{path.name} could be of several formats: {claims}. Say which with --format."
         )
-    raise AnnotationError(
+    raise UnknownFormat(
         f"{path.name} is of no format that Curatome knows: {_looks(path, head)}. "
         "docs/annotations.md lists the formats; --format chooses one."
     )

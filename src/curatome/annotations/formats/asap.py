@@ -77,7 +77,9 @@ class Asap:
         del options
         root = read_xml(path)
         if root.tag != "ASAP_Annotations":
-            raise AnnotationError(f"{root.place}: the root is <{root.tag}>, not <ASAP_Annotations>.")
+            raise AnnotationError(
+                f"{root.place}: the root is <{root.tag}>, not <ASAP_Annotations>."
+            )
         groups = {
             group.get("Name"): group
             for part in root.all("AnnotationGroups")
@@ -106,11 +108,11 @@ class Asap:
         root = ElementTree.Element("ASAP_Annotations")
         annotations = ElementTree.SubElement(root, "Annotations")
         for row in rows:
+            fitting, lost = fitted(row, self.carries, self.title)
             if row["kind"] == "line" and len(shapely.get_coordinates(row["shape"])) == 2:
                 fitting, lost = [row], []
-            else:
-                fitting, lost = fitted(row, self.carries, self.title)
-            losses += lost + column_losses(row, self.carries, self.title, _keys(row)) + _odd(row)
+            said = {**row, "foreign": None} if _automatic(row) else row
+            losses += lost + column_losses(said, self.carries, self.title, _keys(row)) + _odd(row)
             for one in fitting:
                 _put(annotations, one, colors)
         something(len(annotations), self.title)
@@ -180,9 +182,20 @@ def _properties(element: Element, kind: str, groups: Mapping[str, Element]) -> d
     return properties
 
 
-def _keys(row: Row) -> Sequence[str]:
-    splined = row["kind"] == "polygon" and row["properties"].get("Type") == "Spline"
-    return ("Color", "PartOfGroup", *(("Type",) if splined else ()))
+def _keys(row: Row) -> list[str]:
+    """The properties that an ASAP file can say."""
+    said = row["properties"]
+    keys = ["Color"] if isinstance(said.get("Color"), str) else []
+    if row["labels"] and isinstance(said.get("PartOfGroup"), list):
+        keys.append("PartOfGroup")
+    if row["kind"] == "polygon" and said.get("Type") == "Spline":
+        keys.append("Type")
+    return keys
+
+
+def _automatic(row: Row) -> bool:
+    """Whether it comes from ASAP, which gave it a name by itself."""
+    return not row["name"] and _NAME.fullmatch(row["foreign"] or "") is not None
 
 
 def _odd(row: Row) -> list[Loss]:
@@ -202,7 +215,7 @@ _TYPES = {"point": "Dot", "points": "PointSet", "line": "Measurement", "box": "R
 
 def _put(parent: ElementTree.Element, row: Row, colors: Mapping[str, str]) -> None:
     label = row["labels"][0] if row["labels"] else _NO_GROUP
-    foreign = row["foreign"] if _NAME.fullmatch(row["foreign"] or "") else None
+    foreign = row["foreign"] if _automatic(row) else None
     whole = row["kind"] == "points"
     spline = "Spline" if "Type" in _keys(row) else "Polygon"
     for shape, hole in [(row["shape"], False)] if whole else rings_of(row):
@@ -212,7 +225,7 @@ def _put(parent: ElementTree.Element, row: Row, colors: Mapping[str, str]) -> No
             "Name": row["name"] or foreign or f"Annotation {len(parent)}",
             "Type": _TYPES.get(row["kind"], spline),
             "PartOfGroup": group or _NO_GROUP,
-            "Color": str(row["properties"].get("Color", default)),
+            "Color": row["properties"]["Color"] if "Color" in _keys(row) else default,
             MARK: mark_of(row),
         }
         element = ElementTree.SubElement(parent, "Annotation", attributes)
@@ -222,15 +235,13 @@ def _put(parent: ElementTree.Element, row: Row, colors: Mapping[str, str]) -> No
             ElementTree.SubElement(coordinates, "Coordinate", place)
 
 
-def _put_groups(
-    root: ElementTree.Element, rows: Sequence[Row], colors: Mapping[str, str]
-) -> None:
+def _put_groups(root: ElementTree.Element, rows: Sequence[Row], colors: Mapping[str, str]) -> None:
     """Every group that is named, with the groups it is part of."""
     part_of: dict[str, str] = {}
     for row in rows:
-        outer = row["properties"].get("PartOfGroup", [])
-        chain = [*row["labels"][:1], *(outer if row["labels"] else ())]
-        for inner, group in zip(chain, [*chain[1:], _NO_GROUP], strict=True):
+        outer = row["properties"]["PartOfGroup"] if "PartOfGroup" in _keys(row) else []
+        chain = [*row["labels"][:1], *map(str, outer)]
+        for inner, group in zip(chain, [*chain[1:], _NO_GROUP], strict=False):
             part_of.setdefault(inner, group)
     used = {one.get("PartOfGroup", _NO_GROUP) for one in root.iter("Annotation")}
     groups = ElementTree.SubElement(root, "AnnotationGroups")

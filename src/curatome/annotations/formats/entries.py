@@ -6,6 +6,7 @@ import io
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image
 from shapely import affinity
 
 from curatome.annotations.formats.base import Carries, Loss
-from curatome.annotations.model import new_id, outline
+from curatome.annotations.model import ellipse_axes, ellipse_rectangle, new_id, outline
 from curatome.errors import AnnotationError
 from curatome.geometry import outlines
 from curatome.tables import ANNOTATIONS
@@ -110,9 +111,7 @@ def something(written: int, title: str) -> None:
         )
 
 
-def column_losses(
-    row: Row, carries: Carries, title: str, keys: Iterable[str] = ()
-) -> list[Loss]:
+def column_losses(row: Row, carries: Carries, title: str, keys: Iterable[str] = ()) -> list[Loss]:
     """What a row says in columns that a format has no place for.
 
     Args:
@@ -159,17 +158,36 @@ def mask_outline(row: Row) -> shapely.Geometry:
     return affinity.affine_transform(shape, [a, 0, 0, d, left, top])
 
 
-def fitted(row: Row, carries: Carries, title: str) -> tuple[list[Row], list[Loss]]:
+def fitted(
+    row: Row, carries: Carries, title: str, turned: bool = True
+) -> tuple[list[Row], list[Loss]]:
     """A row as rows of kinds that a format has, and what that changed.
 
     Circles, ellipses and masks become their outline; what has no area is never given one. A row
     that no kind of the format fits becomes no row at all.
+
+    Args:
+        row: as of `to_rows`.
+        carries: what the format holds.
+        title: of the format.
+        turned: whether its ellipses may be turned.
     """
+    oblique = not turned and row["kind"] in ("circle", "ellipse") and _oblique(row["shape"])
+    if oblique and row["kind"] == "circle":
+        row = {**row, "shape": ellipse_rectangle(*ellipse_axes(row["shape"])[:2])}
+    elif oblique:
+        carries = replace(carries, kinds=carries.kinds - {"ellipse"})
     if row["kind"] in carries.kinds and (carries.holes or not _holed(row)):
         return [row], []
     rows, reason = _fallback(row, carries)
-    said = f"{title} has no {_called(row, carries)}; {reason}."
+    said = f"{title} has no {'turned ' if oblique else ''}{_called(row, carries)}; {reason}."
     return rows, [Loss(row["annotation"], "geometry", said)]
+
+
+def _oblique(rectangle: shapely.Polygon) -> bool:
+    """Whether no edge of a rectangle lies along an axis."""
+    step = np.abs(np.diff(shapely.get_coordinates(rectangle)[:2], axis=0))
+    return bool(step.min() > 1e-9 * step.max())
 
 
 def _called(row: Row, carries: Carries) -> str:
@@ -184,31 +202,32 @@ def _called(row: Row, carries: Carries) -> str:
 
 def _fallback(row: Row, carries: Carries) -> tuple[list[Row], str]:
     kind, shape = row["kind"], row["shape"]
-    if kind == "whole" or shape is None:
-        return [], "it was left out"
-    if kind in ("point", "points", "line"):
-        if kind == "points" and "point" in carries.kinds:
-            points = _split(row, "point", shapely.get_parts(shape))
-            return points, f"it became {len(points)} points"
+    if kind == "points" and "point" in carries.kinds:
+        points = _split(row, "point", shapely.get_parts(shape))
+        return points, f"it became {len(points)} points"
+    if kind in ("whole", "point", "points", "line"):
         return [], "it was left out"
     area = mask_outline(row) if kind == "mask" else outline(kind, shape)
-    if not {"polygon", "multipolygon"} & carries.kinds:
-        if "box" not in carries.kinds or area.is_empty:
-            return [], "it was left out"
-        return [{**row, "kind": "box", "shape": shapely.box(*area.bounds)}], "its bounds were kept"
-    parts = [p for p in shapely.get_parts(area) if not p.is_empty]
-    if not parts:
+    if area.is_empty:
         return [], "it was left out, being empty"
+    if "polygon" in carries.kinds:
+        return _as_polygons(row, list(shapely.get_parts(area)), carries)
+    if "box" not in carries.kinds:
+        return [], "it was left out"
+    return [{**row, "kind": "box", "shape": shapely.box(*area.bounds)}], "its bounds were kept"
+
+
+def _as_polygons(row: Row, parts: list[shapely.Polygon], carries: Carries) -> tuple[list[Row], str]:
     reason = "its outline was kept"
-    if not carries.holes and any(len(p.interiors) for p in parts):
-        parts = [shapely.Polygon(p.exterior) for p in parts]
+    if not carries.holes and any(len(part.interiors) for part in parts):
+        parts = [shapely.Polygon(part.exterior) for part in parts]
         reason = "the outer ring was kept"
-    if len(parts) == 1 and (kind != "multipolygon" or "multipolygon" not in carries.kinds):
-        return [{**row, "kind": "polygon", "shape": parts[0]}], reason
-    if "multipolygon" in carries.kinds:
-        joined = shapely.MultiPolygon(parts)
-        return [{**row, "kind": "multipolygon", "shape": joined}], reason
-    return _split(row, "polygon", parts), f"it became {len(parts)} polygons"
+    several = "multipolygon" in carries.kinds
+    if several and (len(parts) > 1 or row["kind"] == "multipolygon"):
+        return [{**row, "kind": "multipolygon", "shape": shapely.MultiPolygon(parts)}], reason
+    if len(parts) > 1:
+        reason = f"it became {len(parts)} polygons"
+    return _split(row, "polygon", parts), reason
 
 
 def _split(row: Row, kind: str, parts: Sequence[shapely.Geometry]) -> list[Row]:

@@ -27,7 +27,7 @@ _WIDE = (b"\xff\xfe", b"\xfe\xff")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"(\s*:)?|[{}\[\]]|NaN|-?Infinity', re.DOTALL)
 
 
-class _Unsound(ValueError):
+class _UnsoundError(ValueError):
     """Sound to Python, but not to us."""
 
 
@@ -59,7 +59,7 @@ def read_bytes(path: Path) -> bytes:
     if data.startswith(_WIDE):
         raise AnnotationError(f"{path.name} is UTF-16. Save it as UTF-8.")
     data = data.removeprefix(_BOM)
-    if not data.strip():
+    if not data or data.isspace():
         raise AnnotationError(f"{path.name} is empty.")
     return data
 
@@ -85,7 +85,7 @@ def parse(data: bytes, name: str) -> Any:
         )
     except json.JSONDecodeError as error:
         raise AnnotationError(f"{name} {_broken(text, error)}") from error
-    except (_Unsound, RecursionError) as error:
+    except (_UnsoundError, RecursionError) as error:
         raise AnnotationError(f"{name} {_breach(text)}") from error
     except ValueError as error:  # an integer of thousands of digits
         raise AnnotationError(f"{name} holds a number that is too long: {error}.") from error
@@ -119,12 +119,12 @@ def save(path: Path, value: Any) -> None:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise _Unsound
+        raise _UnsoundError
     return found
 
 
 def _constant(_name: str) -> Any:
-    raise _Unsound
+    raise _UnsoundError
 
 
 def _real(digits: str) -> float:

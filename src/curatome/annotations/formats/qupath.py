@@ -52,6 +52,7 @@ class QuPath:
 
     def recognize(self, path: Path, head: bytes) -> str | None:
         """By GeoJSON's features or geometries at its beginning."""
+        del path
         if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
             return None
         if any(mark in head for mark in _MARKS):
@@ -99,9 +100,7 @@ class QuPath:
 FORMAT = QuPath()
 
 
-def _features(
-    table: pa.Table, colors: Mapping[str, str], losses: list[Loss]
-) -> Iterator[bytes]:
+def _features(table: pa.Table, colors: Mapping[str, str], losses: list[Loss]) -> Iterator[bytes]:
     for batch in table.to_batches(max_chunksize=_BATCH):
         for row in batch.to_pylist():
             found = _geometry(row, losses)
@@ -164,9 +163,7 @@ def _properties(
 def _classification(labels: list[str], colors: Mapping[str, str]) -> dict[str, Any]:
     joined = ": ".join(labels)
     # "A: B" would come back as two labels; "names" are taken as they are.
-    found: dict[str, Any] = (
-        {"name": joined} if joined.split(": ") == labels else {"names": labels}
-    )
+    found: dict[str, Any] = {"name": joined} if joined.split(": ") == labels else {"names": labels}
     color = colors.get(joined, colors.get(labels[0]))
     if color is not None:
         found["color"] = [int(color[at : at + 2], 16) for at in (1, 3, 5)]

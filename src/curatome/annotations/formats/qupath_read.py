@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import re
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -19,274 +20,303 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-import shapely
 
-from curatome.annotations.formats import geojson, json_file, json_scan, rows
+from curatome.annotations.formats import json_file, json_scan, rows
 from curatome.annotations.formats.base import Reading
+from curatome.annotations.formats.qupath_text import (
+    ANY_FEATURE,
+    FEATURE,
+    NOTHING,
+    AnyFeature,
+    Classification,
+    Feature,
+    Shape,
+    cut,
+    general,
+    said,
+)
 from curatome.annotations.model import new_id
 from curatome.errors import AnnotationError
 from curatome.tables import ANNOTATIONS
 
-_CHUNK = 20_000
-_LARGE = 1 << 20
+CHUNK = 2_000
+"""Features of a chunk: as many as stay in the processor's cache."""
+LARGE = 1 << 20
 """Bytes from which on compiled code pays."""
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_NOTHING = msgspec.Raw(b"")
-
-
-class _Shape(msgspec.Struct, gc=False):
-    type: str
-    coordinates: msgspec.Raw = _NOTHING
-    geometries: list["_Shape"] | None = None
-    isEllipse: bool = False  # noqa: N815 - QuPath's spelling
-    plane: msgspec.Raw = _NOTHING
-
-
-class _Feature(msgspec.Struct, gc=False):
-    type: str
-    id: str | int | None = None
-    geometry: _Shape | None = None
-    nucleusGeometry: _Shape | None = None  # noqa: N815
-    properties: dict[str, msgspec.Raw] | None = None
-
-
-class _Top(msgspec.Struct):
-    type: str
-    features: list[msgspec.Raw] | None = None
-
-
-class _Classification(msgspec.Struct):
-    name: str | None = None
-    names: list[str] | None = None
-    color: list[int] | None = None
-    colorRGB: int | None = None  # noqa: N815
-
-
-_FEATURE = msgspec.json.Decoder(_Feature)
-_TOP = msgspec.json.Decoder(_Top)
-_LIST = msgspec.json.Decoder(list[msgspec.Raw])
-_BYTE = re.compile(r"\(byte (\d+)\)")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+_FOUND = {json_scan.POLYGON: "polygon", json_scan.BOX: "box"}
 
 
 @dataclass
-class _Columns:
-    """What a chunk of features says, column by column."""
+class _Members:
+    """Of the features of a chunk: class, name, all other properties, and what we once wrote."""
 
-    annotation: list[str] = field(default_factory=list)
-    kind: list[str] = field(default_factory=list)
-    geometry: list[bytes | None] = field(default_factory=list)
-    nucleus: list[bytes | None] = field(default_factory=list)
-    labels: list[tuple[str, ...]] = field(default_factory=list)
-    name: list[str | None] = field(default_factory=list)
-    foreign: list[str | None] = field(default_factory=list)
-    properties: list[bytes] = field(default_factory=list)
+    classes: list[msgspec.Raw]
+    names: list[msgspec.Raw]
+    texts: list[str]
     ours: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass
+class _Pending:
+    """A chunk of features whose outlines are still being read.
+
+    Attributes:
+        first: number of its first feature, from 0.
+        columns: of the table, but for kind, geometry and nucleus.
+        shapes: of every feature.
+        nuclei: of every feature that has one, by place in the chunk.
+        found: outlines of all shapes, then of all nuclei, that are simple polygons; None for
+            small files, which are not worth compiled code.
+        ours: what Curatome itself wrote of a feature, by place in the chunk.
+    """
+
+    first: int
+    columns: dict[str, Any]
+    shapes: list[Shape]
+    nuclei: dict[int, Shape]
+    found: Future[json_scan.Outlines] | None
+    ours: dict[int, dict[str, Any]]
 
 
 def read_file(path: Path, image: str | None) -> Reading:
     """Every feature of a file; `Format.read` says the rest."""
     data = json_file.read_bytes(path)
-    if len(data) < _LARGE and b"\n{" not in data.strip():
-        json_file.parse(data, path.name)
-    with _resting_collector():
-        features, layout = _cut(data, path.name)
-        if len(data) >= _LARGE or layout == "feature per line":
-            json_scan.require_sound(data, path.name)
-        reader = _Reader(path.name, image)
-        chunks = [
-            reader.table(features[at : at + _CHUNK], at) for at in range(0, len(features), _CHUNK)
-        ]
-    table = pa.concat_tables([ANNOTATIONS.schema.empty_table(), *chunks])
-    zipped = ", gzip" if path.name.endswith(".gz") else ""
-    return Reading(
-        table, f"GeoJSON, {layout}{zipped}", colors=reader.colors, notes=tuple(reader.notes())
-    )
-
-
-def _cut(data: bytes, name: str) -> tuple[list[Any], str]:
-    """The text of every feature, and how the file is laid out."""
-    try:
-        if data.lstrip()[:1] == b"[":
-            return _LIST.decode(data), "array of features"
+    with _resting_collector(), ThreadPoolExecutor(2) as pool:
+        large = len(data) >= LARGE
+        check = json_scan.require_sound if large else _require_sound
+        sound = pool.submit(check, data, path.name)
         try:
-            top = _TOP.decode(data)
-        except msgspec.DecodeError as error:
-            if "trailing characters" not in str(error):
-                raise
-            lines = [line for line in data.split(b"\n") if line.strip()]
-            return lines, "feature per line"
-    except msgspec.DecodeError as error:
-        raise AnnotationError(f"{name} {_said(error, data)}") from error
-    if top.type == "FeatureCollection":
-        if top.features is None:
-            raise AnnotationError(f'{name}: the FeatureCollection has no "features".')
-        return top.features, "FeatureCollection"
-    if top.type == "Feature":
-        return [data], "one feature"
-    return [b'{"type":"Feature","geometry":' + data + b"}"], "one geometry"
-
-
-def _said(error: msgspec.DecodeError, data: bytes) -> str:
-    message = str(error)
-    if "truncated" in message:
-        return f"ends too early, at {json_file.place(data, len(data))}. Export or copy it again."
-    byte = _BYTE.search(message)
-    if byte:
-        return f"is not JSON at {json_file.place(data, int(byte.group(1)))}: {message}."
-    return f"is not GeoJSON as QuPath writes it: {message}."
+            texts, layout = cut(data, path.name)
+            reader = _Reader(path.name, image, pool if large else None)
+            chunks = [ANNOTATIONS.schema.empty_table(), *reader.tables(texts)]
+        except (AnnotationError, RecursionError):
+            sound.result()  # knows line and column
+            raise
+        sound.result()
+    zipped = ", gzip" if path.suffix == ".gz" else ""
+    return Reading(
+        pa.concat_tables(chunks),
+        f"GeoJSON, {layout}{zipped}",
+        colors=reader.colors,
+        notes=tuple(reader.notes()),
+    )
 
 
 class _Reader:
     """Reads features and remembers what concerns the whole file."""
 
-    def __init__(self, name: str, image: str | None) -> None:
-        self.name, self.image = name, image
+    def __init__(self, name: str, image: str | None, pool: ThreadPoolExecutor | None) -> None:
+        self.name, self.image, self.pool = name, image, pool
         self.colors: dict[str, str] = {}
         self._seen: set[str] = set()
         self._again = 0
         self._classes = lru_cache(maxsize=4096)(self._class)
 
     def notes(self) -> Iterator[str]:
+        """What a person should know of the file."""
         if self._again:
             yield f"{self._again} objects have the id of another one and were given new ids."
 
-    def table(self, texts: list[Any], first: int) -> pa.Table:
-        """A chunk of features as `tables.ANNOTATIONS`."""
-        columns, shapes, nuclei = _Columns(), [], []
-        for number, text in enumerate(texts, first + 1):
-            where = f"{self.name}, feature {number}"
+    def tables(self, texts: list[Any]) -> Iterator[pa.Table]:
+        """Features as `tables.ANNOTATIONS`, chunk by chunk.
+
+        While the outlines of one chunk are read, the next one is parsed.
+        """
+        before: _Pending | None = None
+        for at in range(0, len(texts), CHUNK):
+            pending = self._parsed(texts[at : at + CHUNK], at)
+            if before is not None:
+                yield self._finished(before)
+            before = pending
+        if before is not None:
+            yield self._finished(before)
+
+    def _parsed(self, texts: list[Any], first: int) -> _Pending:
+        try:
+            features: list[Any] = list(map(FEATURE.decode, texts))
+            members = _usual_members(features)
+        except msgspec.DecodeError:  # or another member: the general way says which
+            features = self._any_features(texts, first)
+            members = self._any_members(features, first)
+        shapes = [one.geometry for one in features]
+        nuclei = {at: one.nucleusGeometry for at, one in enumerate(features) if one.nucleusGeometry}
+        found = None
+        if self.pool is not None:
+            simple = [one for one in (*shapes, *nuclei.values()) if _is_simple(one)]
+            found = self.pool.submit(json_scan.outlines, [bytes(one.coordinates) for one in simple])
+        columns = self._identities([one.id for one in features])
+        columns["properties"] = members.texts
+        try:
+            columns["labels"] = list(map(self._labels, members.classes))
+            columns["name"] = list(map(_text, members.names))
+        except msgspec.DecodeError as error:
+            raise AnnotationError(
+                f"{self.name}, name or class of a feature after number {first}: {error}."
+            ) from error
+        return _Pending(first, columns, shapes, nuclei, found, members.ours)
+
+    def _at(self, number: int) -> str:
+        return f"{self.name}, feature {number + 1}"
+
+    def _any_features(self, texts: list[Any], first: int) -> list[AnyFeature]:
+        features: list[AnyFeature] = []
+        for number, text in enumerate(texts, first):
             try:
-                feature = _FEATURE.decode(text)
-                if feature.type != "Feature" or feature.geometry is None:
-                    raise AnnotationError(f"{where} is no feature with a geometry.")
-                shapes.append(feature.geometry)
-                nuclei.append(feature.nucleusGeometry)
-                self._say(columns, feature, where)
+                one = ANY_FEATURE.decode(text)
             except msgspec.DecodeError as error:
-                raise AnnotationError(f"{where} {_said(error, bytes(text))}") from error
-        columns.kind, columns.geometry = self._shapes(shapes, first)
-        cells = [at for at, nucleus in enumerate(nuclei) if nucleus is not None]
-        columns.nucleus = [None] * len(texts)
-        inner = self._shapes([nuclei[at] for at in cells], first, "nucleus of feature")[1]
-        for at, wkb in zip(cells, inner, strict=True):
-            columns.nucleus[at] = wkb
-        return self._finished(columns)
+                fault = said(error, bytes(text))
+                raise AnnotationError(f"{self._at(number)} {fault}") from error
+            if one.type != "Feature" or one.geometry is None:
+                raise AnnotationError(f"{self._at(number)} is no feature with a geometry.")
+            features.append(one)
+        return features
 
-    def _say(self, columns: _Columns, feature: _Feature, where: str) -> None:
-        raws = feature.properties or {}
-        classification = raws.pop("classification", None)
-        labels = () if classification is None else self._classes(bytes(classification))
-        name, ours = raws.pop("name", None), raws.pop(rows.OURS, None)
-        usual = b'"annotation"' if feature.nucleusGeometry is None else b'"cell"'
-        if bytes(raws.get("objectType", b"")) == usual:
-            del raws["objectType"]
-        assert feature.geometry is not None  # noqa: S101 - checked by the caller
-        if feature.geometry.plane is not _NOTHING:
-            raws["plane"] = feature.geometry.plane
-        text = msgspec.json.encode(raws)
-        if b"\n" in text:
-            text = msgspec.json.format(text, indent=-1)
-        if ours is not None:
-            columns.ours[len(columns.labels)] = rows.restored(msgspec.json.decode(ours), where)
-        columns.labels.append(labels)
-        columns.name.append(None if name is None else msgspec.json.decode(name, type=str | None))
-        columns.properties.append(text)
-        self._identify(columns, feature.id)
+    def _any_members(self, features: list[AnyFeature], first: int) -> _Members:
+        found = _Members([], [], [])
+        for at, one in enumerate(features):
+            raws = one.properties or {}
+            # Luna and scripts in its manner call the class "label_name".
+            other = raws.get("label_name", NOTHING)
+            found.classes.append(raws.pop("classification", other))
+            found.names.append(raws.pop("name", NOTHING))
+            usual = f'"{_usual_type(one)}"'.encode()
+            if bytes(raws.get("objectType", NOTHING)) == usual:
+                del raws["objectType"]
+            if rows.OURS in raws:
+                ours = msgspec.json.decode(raws.pop(rows.OURS))
+                found.ours[at] = rows.restored(ours, self._at(first + at))
+            if one.geometry is not None and one.geometry.plane is not NOTHING:
+                raws["plane"] = one.geometry.plane
+            found.texts.append(_compact(msgspec.json.encode(raws)))
+        return found
 
-    def _identify(self, columns: _Columns, identity: str | int | None) -> None:
-        text = None if identity is None else str(identity)
-        own = text is not None and _UUID.fullmatch(text) is not None
-        if own and text in self._seen:
-            own = False
-            self._again += 1
-        if own and text is not None:
-            self._seen.add(text)
-            columns.annotation.append(text)
-            columns.foreign.append(None)
-        else:
-            columns.annotation.append(new_id())
-            columns.foreign.append(text)
+    def _identities(self, ids: list[str | int | None]) -> dict[str, list[Any]]:
+        annotations: list[str] = []
+        foreign: list[str | None] = []
+        for one in ids:
+            if isinstance(one, str) and _UUID(one):
+                if one not in self._seen:
+                    self._seen.add(one)
+                    annotations.append(one)
+                    foreign.append(None)
+                    continue
+                self._again += 1
+            annotations.append(new_id())
+            foreign.append(None if one is None else str(one))
+        return {"annotation": annotations, "foreign": foreign}
+
+    def _labels(self, classification: msgspec.Raw) -> tuple[str, ...]:
+        return self._classes(bytes(classification))
 
     def _class(self, text: bytes) -> tuple[str, ...]:
         """Labels of a classification; remembers its color."""
-        if text == b"null":
+        if text in (b"", b"null"):
             return ()
         if text.startswith(b'"'):
             return tuple(msgspec.json.decode(text, type=str).split(": "))
-        found = msgspec.json.decode(text, type=_Classification)
-        labels = tuple(found.names if found.names is not None else (found.name or "").split(": "))
-        labels = tuple(label for label in labels if label)
+        found = msgspec.json.decode(text, type=Classification)
+        names = found.names if found.names is not None else (found.name or "").split(": ")
+        labels = tuple(label for label in names if label)
         color = found.color
         if color is None and found.colorRGB is not None:
-            color = [found.colorRGB >> shift & 0xFF for shift in (16, 8, 0)]
+            color = [found.colorRGB >> shift for shift in (16, 8, 0)]
         if labels and color is not None and len(color) >= 3:
             self.colors[": ".join(labels)] = "#" + bytes(one & 0xFF for one in color[:3]).hex()
         return labels
 
-    def _shapes(
-        self, shapes: list[Any], first: int, what: str = "feature"
-    ) -> tuple[list[str], list[bytes | None]]:
-        """Kind and WKB of every shape."""
-        simple = [
-            at
-            for at, one in enumerate(shapes)
-            if one.type == "Polygon" and not one.isEllipse and len(shapes) > 1
-        ]
-        kinds = [""] * len(shapes)
-        wkb: list[bytes | None] = [None] * len(shapes)
-        if simple:
-            found = json_scan.outlines([bytes(shapes[at].coordinates) for at in simple])
-            memory, start = found.wkb.tobytes(), 0
-            for at, end, kind in zip(simple, found.ends.tolist(), found.kinds.tolist(), strict=True):
-                if kind:
-                    wkb[at], kinds[at] = memory[start:end], "polygon" if kind == 1 else "box"
-                start = end
-        for at, one in enumerate(shapes):
-            if wkb[at] is None:
-                try:
-                    kinds[at], wkb[at] = _general(one)
-                except (ValueError, OverflowError, msgspec.DecodeError) as error:
-                    where = f"{self.name}, {what} {first + at + 1}"
-                    raise AnnotationError(f"{where}: {error}.") from error
-        return kinds, wkb
-
-    def _finished(self, said: _Columns) -> pa.Table:
-        count = len(said.annotation)
-        columns: dict[str, Any] = {
-            "annotation": said.annotation,
-            "image": pa.repeat(self.image, count) if self.image else pa.nulls(count, pa.string()),
-            "kind": said.kind,
-            "geometry": said.geometry,
-            "nucleus": said.nucleus,
-            "labels": said.labels,
-            "name": said.name,
-            "foreign": said.foreign,
-            "properties": [text.decode() for text in said.properties],
+    def _finished(self, pending: _Pending) -> pa.Table:
+        shapes = [*pending.shapes, *pending.nuclei.values()]
+        owners = [*range(len(pending.shapes)), *pending.nuclei]
+        kinds, wkb = _read_shapes(shapes, pending.found)
+        for at in [at for at, one in enumerate(wkb) if one is None]:
+            try:
+                kinds[at], wkb[at] = general(shapes[at])
+            except (ValueError, OverflowError, msgspec.DecodeError) as error:
+                where = self._at(pending.first + owners[at])
+                raise AnnotationError(f"{where}: {error}.") from error
+        count = len(pending.shapes)
+        nuclei: list[bytes | None] = [None] * count
+        for at, inner in zip(pending.nuclei, wkb[count:], strict=True):
+            nuclei[at] = inner
+        columns = pending.columns | {
+            "kind": kinds[:count],
+            "geometry": wkb[:count],
+            "nucleus": nuclei,
+            "image": [self.image] * count,
         }
         usual = rows.imported("", None)
         for column in ANNOTATIONS.columns:
             if column.name not in columns:
                 columns[column.name] = [usual[column.name]] * count
-        for at, ours in said.ours.items():
+        for at, ours in pending.ours.items():
             for name, value in ours.items():
                 columns[name][at] = value
         return ANNOTATIONS.from_columns(columns)
 
 
-def _general(shape: _Shape) -> tuple[str, bytes]:
-    """Kind and WKB of any shape."""
-    if shape.geometries is not None:
-        parts = [shapely.from_wkb(_general(one)[1]) for one in shape.geometries]
-        made = shapely.union_all(parts)
-    else:
-        coordinates = msgspec.json.decode(shape.coordinates) if bytes(shape.coordinates) else None
-        made = geojson.shape(shape.type, coordinates)
-    if shape.isEllipse:
-        left, top, right, bottom = made.bounds
-        box = shapely.box(left, top, right, bottom, ccw=True)
-        kind = "circle" if right - left == bottom - top else "ellipse"
-        return kind, shapely.to_wkb(box)
-    return geojson.kind_of(made), shapely.to_wkb(made)
+def _usual_members(features: list[Feature]) -> _Members:
+    """Of features of which QuPath alone has written.
+
+    Raises:
+        msgspec.ValidationError: one of them is another feature.
+    """
+    found = _Members([], [], [])
+    for one in features:
+        shape, own = one.geometry, one.properties
+        if own is None or shape is None or shape.plane is not NOTHING or one.type != "Feature":
+            raise msgspec.ValidationError
+        found.classes.append(own.classification)
+        found.names.append(own.name)
+        own.classification = own.name = NOTHING
+        if own.objectType == _usual_type(one):
+            own.objectType = ""
+        found.texts.append(_compact(msgspec.json.encode(own)))
+    return found
+
+
+def _usual_type(feature: Feature | AnyFeature) -> str:
+    return "annotation" if feature.nucleusGeometry is None else "cell"
+
+
+def _text(raw: msgspec.Raw) -> str | None:
+    return None if raw is NOTHING else msgspec.json.decode(raw, type=str | None)
+
+
+def _compact(text: bytes) -> str:
+    return (msgspec.json.format(text, indent=-1) if b"\n" in text else text).decode()
+
+
+def _is_simple(shape: Shape) -> bool:
+    return shape.type == "Polygon" and not shape.isEllipse
+
+
+def _read_shapes(
+    shapes: list[Shape], pending: Future[json_scan.Outlines] | None
+) -> tuple[list[str], list[bytes | None]]:
+    """Kind and WKB of the shapes that `json_scan` could read."""
+    kinds, wkb = [""] * len(shapes), [None] * len(shapes)
+    if pending is None:
+        return kinds, wkb
+    found = pending.result()
+    simple = [at for at, one in enumerate(shapes) if _is_simple(one)]
+    memory, ends = found.wkb.tobytes(), found.ends.tolist()
+    for at, start, end, kind in zip(simple, [0, *ends], ends, found.kinds.tolist(), strict=False):
+        if kind != json_scan.OTHER:
+            kinds[at], wkb[at] = _FOUND[kind], memory[start:end]
+    return kinds, wkb
+
+
+def _require_sound(data: bytes, name: str) -> None:
+    """As `json_scan.require_sound`, for small files: one JSON value, or one on every line."""
+    try:
+        json_file.parse(data, name)
+    except AnnotationError as error:
+        if "Extra data" not in str(error):
+            raise
+        for number, line in enumerate(data.split(b"\n"), 1):
+            if line.strip():
+                json_file.parse(line, f"{name}, line {number}:")
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from xml.sax import SAXParseException
 from xml.sax.handler import ContentHandler
 from xml.sax.xmlreader import AttributesImpl, XMLReader
 
-from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
-from defusedxml.expatreader import DefusedExpatParser  # type: ignore[import-untyped]
+from defusedxml import DefusedXmlException
+from defusedxml.expatreader import DefusedExpatParser
 
 from curatome.annotations.formats.entries import FARTHEST
 from curatome.durable import write_file
@@ -80,7 +80,7 @@ class Element:
         found = self.child(name)
         if found is None:
             raise AnnotationError(
-                f'{self.place}: <{self.tag}> has no {name}. Export the file again.'
+                f"{self.place}: <{self.tag}> has no {name}. Export the file again."
             )
         return found.text
 
@@ -141,8 +141,8 @@ def read_xml(path: Path) -> Element:
         ) from error
     except DefusedXmlException as error:
         raise AnnotationError(
-            f"{path.name} line {handler.line}: it declares XML entities, which no tool for "
-            "annotations does. Do not trust the file."
+            f"{path.name} line {handler.line}: it declares XML entities or refers to a DTD, "
+            "which no tool for annotations does. Do not trust the file."
         ) from error
     except (gzip.BadGzipFile, zlib.error, EOFError, LookupError, ValueError) as error:
         raise AnnotationError(

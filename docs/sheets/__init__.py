@@ -1,0 +1,1 @@
+"""The sheets of pictures that docs/phantom_sheet.py draws."""
