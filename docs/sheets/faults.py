@@ -9,33 +9,32 @@ from functools import lru_cache
 
 import numpy as np
 import shapely
-from PIL import Image, ImageDraw
-
-from curatome.phantom.faults import FAULTS, CleanDesign, Planted, Tables, make_tables
-from curatome.phantom.objects import ObjectDesign
 from docs.sheets.layout import (
-    DRAWN,
     INK,
     PALE,
     PAPER,
     TRUE,
     WRONG,
-    Color,
     captioned,
     font,
     grid,
     outlined,
     save,
 )
+from PIL import Image, ImageDraw
+
+from curatome.phantom.faults import FAULTS, CleanDesign, Planted, Tables, make_tables
+from curatome.phantom.objects import ObjectDesign
 
 VIEW = (301, 190)
 _SOFT = (238, 240, 243)
 _HUES = ((66, 110, 190), (235, 160, 50), (120, 90, 160), (70, 160, 120), (200, 90, 110))
-Painter = Callable[[str, Planted], Image.Image]
+Painter = Callable[[Planted], Image.Image]
 
 
 @lru_cache(maxsize=1)
-def _clean() -> Tables:
+def clean() -> Tables:
+    """A small dataset without faults."""
     design = ObjectDesign(
         cases=10,
         slides_per_case=2,
@@ -58,10 +57,10 @@ def _changed(planted: Planted) -> list[dict[str, str]]:
     return rows
 
 
-def _map(name: str, planted: Planted) -> Image.Image:
+def _map(planted: Planted) -> Image.Image:
     """A slide's annotations: as they were, and what became of them."""
     picture, draw = _sheet()
-    held = _clean().annotations.to_pylist()
+    held = clean().annotations.to_pylist()
     slide_of = {row["annotation"]: row["image"] for row in held}
     changes = _changed(planted)
     hit = Counter(slide_of[row["source"] or row["row"]] for row in changes)
@@ -73,7 +72,7 @@ def _map(name: str, planted: Planted) -> Image.Image:
         if row["image"] == slide
     }
     touched = {row["row"] for row in changes}
-    images = [r for r in _clean().images.to_pylist() if r["slide"] == slide]
+    images = [r for r in clean().images.to_pylist() if r["slide"] == slide]
     width = max(r["x"] + r["width"] for r in images)
     height = max(r["y"] + r["height"] for r in images)
     moved = [shape for key, shape in after.items() if key in touched]
@@ -98,11 +97,11 @@ def _map(name: str, planted: Planted) -> Image.Image:
 def _matrix(column: str) -> Painter:
     """Images as squares, a row for each case, colored by a column; changed or added ones ringed."""
 
-    def paint(name: str, planted: Planted) -> Image.Image:
+    def paint(planted: Planted) -> Image.Image:
         picture, draw = _sheet()
         after = planted.tables.images.to_pylist()
         source = {r["row"]: r["source"] for r in _changed(planted) if r["change"] == "added"}
-        case = {r["image"]: r["case"] for r in _clean().images.to_pylist()}
+        case = {r["image"]: r["case"] for r in clean().images.to_pylist()}
         values = sorted({row[column] for row in after}, key=_order)
         touched = {row["row"] for row in _changed(planted)}
         rows = sorted({case[source.get(r["image"], r["image"])] for r in after})
@@ -131,7 +130,7 @@ def _order(value: str) -> tuple[int, str]:
     return (known.index(value) if value in known else len(known), value)
 
 
-def _words(name: str, planted: Planted) -> Image.Image:
+def _words(planted: Planted) -> Image.Image:
     """Values before and after."""
     picture, draw = _sheet()
     pairs = list(
@@ -155,12 +154,12 @@ def _plain(said: str) -> str:
     return ", ".join(json.loads(said)) if said.startswith("[") else said[:16]
 
 
-def _bars(name: str, planted: Planted) -> Image.Image:
+def _bars(planted: Planted) -> Image.Image:
     """Annotations of each class, before and after."""
     picture, draw = _sheet()
     counts = [
         Counter(labels[0] for labels in tables.annotations["labels"].to_pylist())
-        for tables in (_clean(), planted.tables)
+        for tables in (clean(), planted.tables)
     ]
     for k, label in enumerate(sorted(counts[0])):
         y, top = 26 + 54 * k, max(counts[0].values())
@@ -172,13 +171,12 @@ def _bars(name: str, planted: Planted) -> Image.Image:
     return picture
 
 
-def _table(name: str, planted: Planted) -> Image.Image:
+def _table(planted: Planted) -> Image.Image:
     """How often diagnosis and site go together, in cases."""
     picture, draw = _sheet()
-    pairs = {(r["case"], r["label"], r["site"]) for r in planted.tables.images.to_pylist()}
-    counts = Counter((label, site) for _, label, site in pairs)
-    labels = sorted({label for _, label, _ in pairs}, key=_order)
-    sites = sorted({site for _, _, site in pairs})
+    before, counts = (_together(tables) for tables in (clean(), planted.tables))
+    labels = sorted({label for label, _ in counts}, key=_order)
+    sites = sorted({site for _, site in [*before, *counts]})
     for i, site in enumerate(sites):
         draw.text((108 + 50 * i, 18), site, INK, font(13), anchor="mm")
     for j, label in enumerate(labels):
@@ -186,15 +184,21 @@ def _table(name: str, planted: Planted) -> Image.Image:
         draw.text((8, y + 20), label, INK, font(13), anchor="lm")
         for i, site in enumerate(sites):
             count = counts[label, site]
-            shade = 1 - min(1.0, count / 4)
-            color: Color = (235 - round(45 * (1 - shade)), *2 * (round(235 * shade) + 10,))
-            draw.rectangle((84 + 50 * i, y, 130 + 50 * i, y + 42), fill=color)
-            draw.text((107 + 50 * i, y + 21), f"{count}", INK, font(14), anchor="mm")
+            color = INK if count == before[label, site] else WRONG
+            draw.rectangle((84 + 50 * i, y, 130 + 50 * i, y + 42), fill=PAPER)
+            draw.text((107 + 50 * i, y + 21), f"{count}", color, font(16, True), anchor="mm")
     draw.text((8, 180), "cases", PALE, font(12), anchor="lm")
     return picture
 
 
-def _timeline(name: str, planted: Planted) -> Image.Image:
+def _together(tables: Tables) -> Counter[tuple[str, str]]:
+    held = tables.images.to_pylist()
+    return Counter(
+        (label, site) for _, label, site in {(r["case"], r["label"], r["site"]) for r in held}
+    )
+
+
+def _timeline(planted: Planted) -> Image.Image:
     """When each annotation was made, and under which version."""
     picture, draw = _sheet()
     held = planted.tables.annotations
@@ -253,7 +257,7 @@ def faults() -> None:
     cells = []
     for name, (paint, strength) in PICTURES.items():
         fault = FAULTS[name]
-        picture = paint(name, fault.plant(_clean(), strength, 1))
+        picture = paint(fault.plant(clean(), strength, 1))
         words = f"{fault.family}, {strength:g}: {fault.strength}"
         cells.append(captioned(picture, name, words, 3))
     save(grid(cells, 4), "faults.png")

@@ -6,11 +6,6 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw
-
-from curatome.phantom import SCANNERS, SITES, Scene, draw_nucleus, make_scene, plan_cohort, render
-from curatome.phantom.fabric import KINDS
 from docs.sheets.layout import (
     INK,
     PAPER,
@@ -23,6 +18,11 @@ from docs.sheets.layout import (
     save,
     scale_bar,
 )
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from curatome.phantom import SCANNERS, SITES, Scene, draw_nucleus, make_scene, plan_cohort, render
+from curatome.phantom.fabric import KINDS
 
 Places = NDArray[np.float64]
 
@@ -33,8 +33,8 @@ TISSUES = {
     "stroma": ("wavy collagen, fibroblasts, clefts", 0),
     "gland": ("one layer of cells with basal nuclei, mucin, secretion", 0),
     "fat": ("cells of some 75 µm, nuclei pressed flat", 380),
-    "vessel": ("red cells and plasma, endothelium", 60),
-    "inflammation": ("lymphocytes and plasma cells, germinal center", 260),
+    "vessel": ("endothelium, plasma, red cells where it is filled", 60),
+    "inflammation": ("lymphocytes, plasma cells toward the rim", 260),
     "necrosis": ("ghosts of cells, nuclear dust", 380),
     "adenoma": ("crowded glands, stratified nuclei", 420),
     "in_situ": ("a duct filled by cells, punched-out lumens", 190),

@@ -131,5 +131,5 @@ def save(sheet: Image.Image, name: str) -> Path:
     if path.suffix == ".png":
         out.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
     else:
-        out.save(path, quality=82, optimize=True, progressive=True)
+        out.save(path, quality=78, optimize=True, progressive=True)
     return path

@@ -7,13 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import shapely
-from PIL import Image, ImageDraw
-from shapely import affinity
-
-from curatome.phantom import Scene, macro_image, make_label, make_scene, plan_cohort, render
-from curatome.phantom.labels import Label, aperio_identity
-from curatome.phantom.macro import label_on_glass
-from curatome.phantom.stamp import stamped
 from docs.sheets.histology import COARSE
 from docs.sheets.layout import (
     INK,
@@ -30,6 +23,13 @@ from docs.sheets.layout import (
     save,
     scale_bar,
 )
+from PIL import Image, ImageDraw
+from shapely import affinity
+
+from curatome.phantom import Scene, macro_image, make_label, make_scene, plan_cohort, render
+from curatome.phantom.labels import Label, aperio_identity
+from curatome.phantom.macro import label_on_glass
+from curatome.phantom.stamp import stamped
 
 VIEW = (304, 228)
 ARTIFACTS = {
@@ -43,7 +43,7 @@ ARTIFACTS = {
     "bubble": ("bubble@0.7", "dark rim, blurred inside"),
     "dust": ("dust@0.8", "specks, in and out of focus"),
     "fiber": ("fiber@0.8", "threads on the glass"),
-    "pen": ("pen@0.7#1a8a4a", "a stroke of any color"),
+    "pen": ("pen@0.7#7a30a0", "a stroke of any color"),
     "pen_circle": ("pen_circle@0.8#1030b0", "round a lesion"),
     "pen_dots": ("pen_dots@0.8#202020", "round a lesion"),
     "pen_scribble": ("pen_scribble@0.8#c01030", "as if written"),

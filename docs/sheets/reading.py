@@ -8,16 +8,6 @@ from functools import lru_cache
 import numpy as np
 import pyarrow.compute  # noqa: F401 - `objects_of` uses it and does not load it
 import shapely
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw
-
-from curatome.phantom import Scene, truth_tables
-from curatome.phantom.contours import outlines
-from curatome.phantom.objects import Objects, objects_of
-from curatome.phantom.outlines import redraw
-from curatome.phantom.readers import Drift, Habit, Reader
-from curatome.phantom.reading import read
-from curatome.phantom.reads import Reads, Session
 from docs.sheets.histology import FINE, place_of, scene_of, view
 from docs.sheets.layout import (
     DRAWN,
@@ -33,6 +23,16 @@ from docs.sheets.layout import (
     save,
     scale_bar,
 )
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from curatome.phantom import Scene, truth_tables
+from curatome.phantom.contours import outlines
+from curatome.phantom.objects import Objects, objects_of
+from curatome.phantom.outlines import redraw
+from curatome.phantom.readers import Drift, Habit, Reader
+from curatome.phantom.reading import read
+from curatome.phantom.reads import Reads, Session
 
 Shapes = NDArray[np.object_]
 Painter = Callable[[Image.Image], None]
@@ -71,7 +71,8 @@ def _on_view(shapes: Shapes) -> list[shapely.Geometry]:
     return list(shapely.transform(shapes, lambda points: (points - corner) * scale))
 
 
-def _background() -> Image.Image:
+def background() -> Image.Image:
+    """The field that everybody reads."""
     scene, corner, _ = _field()
     middle = (corner[0] + _BOX_UM[0] / 2, corner[1] + _BOX_UM[1] / 2)
     size = (VIEW[0] // ZOOM, VIEW[1] // ZOOM)
@@ -179,7 +180,7 @@ def readers() -> None:
     """One field of tumor cells, read with each fault."""
     cells = []
     for name, (paint, words) in READER_FAULTS.items():
-        picture = _background()
+        picture = background()
         paint(picture)
         scale_bar(picture, FINE.mpp / ZOOM, 10.0)
         cells.append(captioned(picture, name, words))

@@ -41,8 +41,10 @@ def test_any_outline_becomes_valid_and_stays_so(points):
     left = {one.code for one in problems(after, FRAMES)}
     if repairs:
         (shape,) = shapely.from_wkb(after["geometry"].to_pylist())
-        assert shape.is_valid or "SYN006" in left
-        assert not left & REPAIRABLE - {"SYN010"}
+        assert shape.is_valid
+        # A cut may uncover a spike or leave a sliver, which then are findings of their own.
+        named = {one.code for one in problems(table, FRAMES)}
+        assert not left & named & REPAIRABLE - {"SYN010"}
         again, more = repair(after, problems(table, FRAMES), FRAMES)
         assert more == ()
         assert again.equals(after)

@@ -6,15 +6,20 @@ import json
 from pathlib import Path
 
 import pytest
+import shapely
 
 from curatome.annotations.store import Act
 from curatome.errors import AnnotationError
 from curatome.project import Project, create_project
 from curatome.workflows.add import add_slides
+from curatome.workflows.annotation_check import (
+    annotation_store,
+    check_annotations,
+    repair_annotations,
+)
 from curatome.workflows.annotation_export import Selection, export_annotations, write_losses
 from curatome.workflows.annotations import (
     Wishes,
-    annotation_store,
     import_files,
     slide_about,
 )
@@ -213,3 +218,65 @@ def test_one_file_of_several_images_is_refused_where_it_cannot_be(
     import_files(project, [tmp_path / "in"])
     with pytest.raises(AnnotationError, match="Name a folder"):
         export_annotations(project, tmp_path / "out.geojson", "qupath")
+
+
+def test_copies_of_the_same_proposals_get_ids_of_their_own_when_asked(
+    project: Project, tmp_path: Path
+) -> None:
+    ann = qupath(tmp_path / "ann" / "S1.geojson", feature(1, "tumor"), feature(2, "tumor"))
+    joe = qupath(tmp_path / "joe" / "S1.geojson", feature(1, "stroma"), feature(3, "tumor"))
+    import_files(project, [ann], Wishes(reader="ann"))
+    (refused,) = import_files(project, [joe], Wishes(reader="joe"))
+    assert "1 of its annotations are in the project already" in refused.error
+    wishes = Wishes(reader="joe", new_ids=True)
+    (done,) = import_files(project, [joe], wishes)
+    assert done.error == ""
+    rows = held(project)
+    assert sorted((row["reader"], row["labels"]) for row in rows) == [
+        ("ann", ["tumor"]), ("ann", ["tumor"]), ("joe", ["stroma"]), ("joe", ["tumor"]),
+    ]  # fmt: skip
+    # The same file again finds its own copies, and leaves those of the other reader alone.
+    qupath(joe, feature(1, "tumor"), feature(3, "tumor"))
+    (again,) = import_files(project, [joe], Wishes(reader="joe"), merge=True)
+    assert again.sync is not None
+    assert (again.sync.created, again.sync.edited, again.sync.unchanged) == (0, 1, 1)
+
+
+def test_a_file_that_is_none_is_passed_over_in_a_folder_only(
+    project: Project, tmp_path: Path
+) -> None:
+    qupath(tmp_path / "in" / "S1.geojson", feature(1, "tumor"))
+    note = tmp_path / "in" / "README"
+    note.write_text("read me")
+    skipped, done = import_files(project, [tmp_path / "in"])
+    assert (skipped.passed_over, skipped.error) == (True, "")
+    assert done.batch is not None
+    (named,) = import_files(project, [note])
+    assert 'it begins with "read me"' in named.error
+
+
+def test_what_is_wrong_with_shapes_is_told_kept_and_mended_on_request(
+    project: Project, tmp_path: Path
+) -> None:
+    eight = feature(1, "tumor")
+    ring = [[100, 100], [200, 200], [200, 100], [100, 200], [100, 100]]
+    eight["geometry"] = {"type": "Polygon", "coordinates": [ring]}
+    far = feature(90, "tumor")
+    file = qupath(tmp_path / "S1.geojson", eight, far)
+    (one,) = import_files(project, [file])
+    assert one.read is not None
+    assert {"SYN004", "SYN007"} <= set(one.read.counts)
+    codes = {finding.code for finding in project.store.findings()}
+    assert {"SYN004", "SYN007"} <= codes
+    dry = repair_annotations(project, ["SYN004"], dry_run=True)
+    assert (len(dry.repairs), dry.batch) == (1, None)
+    done = repair_annotations(project, ["SYN004"], reader="ann")
+    assert done.batch is not None
+    assert "SYN004" not in {finding.code for finding in project.store.findings()}
+    shapes = {row["annotation"]: shapely.from_wkb(row["geometry"]) for row in held(project)}
+    assert shapes[str(eight["id"])].is_valid
+    with annotation_store(project) as store:
+        store.undo(done.batch.batch, Act())
+    assert "SYN004" in check_annotations(project).counts
+    with pytest.raises(AnnotationError, match="SYN007 cannot be mended without a person"):
+        repair_annotations(project, ["SYN007"])

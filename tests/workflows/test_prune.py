@@ -185,6 +185,8 @@ def test_shards_in_a_store(tmp_path, slides, monkeypatch):
         project = open_project(project.root)
         assert build_project(project).left_over.files == 3 + 2 + 3
         assert first < set(objects_below("s3://bucket/d/shards/"))
+        faults.denied = "GET /bucket.*list-type"
+        assert build_project(project).left_over is None
         faults.denied = "POST"
         with pytest.raises(StorageError, match="cannot be removed"):
             build_project(project, prune=True)

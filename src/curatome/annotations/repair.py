@@ -108,7 +108,7 @@ def _mend(
 ) -> Repair | None:
     """One annotation; None if nothing can be done, or nothing of it would remain."""
     shape = load_shapes(np.array([before], object))[0][0]
-    if shape is None:
+    if shape is None or (kind in _SURFACES and not _fill(shape, kind, frame).area):
         return None
     now, becomes, done = shape, kind, {"SYN003"} & codes
     for _ in range(_ROUNDS):

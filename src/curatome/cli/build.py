@@ -111,7 +111,7 @@ def _print_left_over(result: BuildResult, dry_run: bool, prune: bool) -> None:
     if removed.files:
         files = count(removed.files, "file")
         console.print(f"Removed {files} ({megabytes(removed.bytes)}) that no slide needs.")
-    if left.files:
+    if left is not None and left.files:
         files = f"{count(left.files, 'file')} ({megabytes(left.bytes)})"
         if dry_run and prune:
             console.print(f"--prune would delete {files} that no slide needs.")

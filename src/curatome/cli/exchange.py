@@ -55,6 +55,9 @@ DownsampleOption = Annotated[
 ]
 AxesOption = Annotated[str | None, typer.Option(help="Which comes first: xy or yx.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Take the reading that fits best.")]
+NewIdsOption = Annotated[
+    bool, typer.Option("--new-ids", help="Other ids for what the project knows from elsewhere.")
+]
 DryOption = Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would be done.")]
 
 
@@ -79,6 +82,7 @@ def import_(  # noqa: PLR0913
     downsample: DownsampleOption = None,
     axes: AxesOption = None,
     yes: YesOption = False,
+    new_ids: NewIdsOption = False,
     dry_run: DryOption = False,
     workers: WorkersOption = None,
     project: ProjectOption = Path(),
@@ -86,7 +90,9 @@ def import_(  # noqa: PLR0913
 ) -> None:
     """Record annotations that other tools wrote; each file whole or not at all."""
     options = _options(box, unit, downsample, axes)
-    wishes = _wishes((format_, reader, read, guideline, image), classes, options, (yes, dry_run))
+    wishes = _wishes(
+        (format_, reader, read, guideline, image), classes, options, (yes, new_ids, dry_run)
+    )
     _record(paths, wishes, False, (workers, project, as_json))
 
 
@@ -107,7 +113,7 @@ def sync(
 ) -> None:
     """Merge new and changed exports, again and again, without doubling anything."""
     said = (format_, reader, read, None, image)
-    wishes = _wishes(said, classes, _options(box, None, None, None), (yes, dry_run))
+    wishes = _wishes(said, classes, _options(box, None, None, None), (yes, False, dry_run))
     _record(paths, wishes, True, (workers, project, as_json))
 
 
@@ -157,7 +163,7 @@ def _wishes(
     said: tuple[str, str | None, int | None, str | None, str | None],
     classes: list[str] | None,
     options: Any,
-    how: tuple[bool, bool],
+    how: tuple[bool, bool, bool],
 ) -> Wishes:
     from curatome.workflows.annotations import Wishes
 

@@ -5,8 +5,11 @@ All writers encode the same JPEG tiles in the same order; they differ in what th
 
 from __future__ import annotations
 
+import os
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +22,9 @@ from curatome.phantom.compiled import compiled
 Pixels = NDArray[np.uint8]
 ReadBlock = Callable[[int, int, int, int], Pixels]
 """(x, y, width, height) in level-0 px to (height, width, 3) uint8."""
+
+Box = tuple[int, int, int, int]
+_THREADS = min(4, os.cpu_count() or 1)
 
 STEP = 4
 """Each level is this many times smaller than the one before, as in Aperio's files."""
@@ -167,6 +173,24 @@ class Overview:
         place[:] = ((total + 2) // 4)[: place.shape[0], : place.shape[1]]
 
 
+def _ahead(read_block: ReadBlock, boxes: Iterator[Box]) -> Iterator[tuple[Box, Pixels]]:
+    """Blocks in order, while threads draw the next ones: drawing leaves the interpreter free."""
+    waiting: deque[tuple[Box, Future[Pixels]]] = deque()
+    with ThreadPoolExecutor(_THREADS) as pool:
+        try:
+            for box in boxes:
+                waiting.append((box, pool.submit(read_block, *box)))
+                if len(waiting) > _THREADS:
+                    first, block = waiting.popleft()
+                    yield first, block.result()
+            while waiting:
+                first, block = waiting.popleft()
+                yield first, block.result()
+        finally:
+            for _, block in waiting:
+                block.cancel()
+
+
 class Pyramid:
     """All levels of a slide in the making.
 
@@ -187,17 +211,19 @@ class Pyramid:
         width, height = self.size
         tile = self.coding.tile
         across = tile * self.coding.blocks
-        for y in range(0, height, tile):
-            rows = min(tile, height - y)
-            for x in range(0, width, across):
-                block = read_block(x, y, min(across, width - x), rows)
-                self.overview.put(block, x, y)
-                if self.levels:
-                    self.levels[0].put(block, x, y)
-                    if x + across >= width:
-                        # Before the last tiles: nobody asks again once these have been taken.
-                        self.levels[0].advance(y + rows)
-                yield from encoded_row(block, self.coding)
+        boxes = (
+            (x, y, min(across, width - x), min(tile, height - y))
+            for y in range(0, height, tile)
+            for x in range(0, width, across)
+        )
+        for (x, y, columns, rows), block in _ahead(read_block, boxes):
+            self.overview.put(block, x, y)
+            if self.levels:
+                self.levels[0].put(block, x, y)
+                if x + columns >= width:
+                    # Before the last tiles: nobody asks again once these have been taken.
+                    self.levels[0].advance(y + rows)
+            yield from encoded_row(block, self.coding)
 
     def close(self) -> None:
         """Drop the temporary files."""

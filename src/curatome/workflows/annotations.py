@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tempfile
+import uuid
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -55,6 +56,8 @@ class Wishes:
         classes: new names of classes by their names in the files.
         options: how doubtful coordinates are read.
         yes: take the reading that fits best where one is in doubt.
+        new_ids: give other ids to annotations whose id the project knows from elsewhere, such as
+            readers' copies of the same proposals.
         dry_run: only say what would be done.
     """
 
@@ -66,6 +69,7 @@ class Wishes:
     classes: Mapping[str, str] = field(default_factory=dict)
     options: Options = field(default_factory=Options)
     yes: bool = False
+    new_ids: bool = False
     dry_run: bool = False
 
 
@@ -252,6 +256,7 @@ class _Desk:
         table = self._completed(table, read)
         result = self._told(path, read, table, guessed)
         source = self._project.relative(path)
+        table = self._own_ids(table, source, merge)
         waits = bool(read.doubts) and not self._wishes.yes
         against = "" if waits else self._against(table, source, merge)
         if against or waits or self._wishes.dry_run:
@@ -268,6 +273,25 @@ class _Desk:
         self._done.add(source)
         self._project.store.save_findings(f"annotations:{source}", read.findings)
         return replace(result, batch=batch.batch)
+
+    def _own_ids(self, table: pa.Table, source: str, merge: bool) -> pa.Table:
+        """The table with other ids for what the project knows from elsewhere, always the same."""
+        ids = table.column("annotation").to_pylist()
+        known = self._store.sources(ids)
+        elsewhere = [one for one, origin in known.items() if origin != source]
+        others = {one: str(uuid.uuid5(uuid.NAMESPACE_URL, f"{source}#{one}")) for one in elsewhere}
+        if merge:
+            # As `import --new-ids` gave them when the file came first.
+            there = self._store.sources([*others.values()])
+            others = {one: other for one, other in others.items() if other in there}
+        elif not self._wishes.new_ids:
+            return table
+        if not others:
+            return table
+        table = _put(table, "annotation", pa.array([others.get(one, one) for one in ids]))
+        foreign = table.column("foreign").to_pylist()
+        kept = [one if one in others else was for one, was in zip(ids, foreign, strict=True)]
+        return _put(table, "foreign", pa.array(kept, pa.string()))
 
     def _completed(self, table: pa.Table, read: FileRead) -> pa.Table:
         """The table with what a person said filled in where the file says nothing."""
@@ -313,6 +337,13 @@ class _Desk:
             return (
                 "was imported before. `curatome sync` brings what came from it up to date; "
                 "`curatome annotations log` shows when."
+            )
+        known = {} if merge else self._store.sources(table.column("annotation").to_pylist())
+        if known:
+            where = next((one for one in known.values() if one), "the project")
+            return (
+                f"{len(known):,} of its annotations are in the project already, from {where}. "
+                "`curatome sync` merges an export of them; --new-ids records them as others."
             )
         nowhere = table.column("image").null_count
         if nowhere:

@@ -78,7 +78,8 @@ class BuildResult:
         left_out: slides that are not ready, by state.
         findings: what the build itself found.
         removed: what was removed because no slide needs it.
-        left_over: what no slide needs and is there still; of a dry run, what there would be.
+        left_over: what no slide needs and is there still; of a dry run, what there would be. None
+            if the store of shards cannot be listed.
     """
 
     estimate: Estimate
@@ -90,7 +91,7 @@ class BuildResult:
     left_out: Mapping[str, int]
     findings: tuple[Finding, ...]
     removed: LeftOver
-    left_over: LeftOver
+    left_over: LeftOver | None
 
 
 @dataclass

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from curatome.durable import sync_folder
-from curatome.errors import MissingObject
+from curatome.errors import MissingObject, StorageError
 from curatome.objects import _system, _told, objects_below
 from curatome.project import Project
 from curatome.tiles.record import part_path, record_folder, slide_key
@@ -75,7 +75,7 @@ class _Kept:
         return key in self.keys or key.partition("-")[0] in self.slides
 
 
-def left_over(project: Project, planned: bool = False) -> LeftOver:
+def left_over(project: Project, planned: bool = False) -> LeftOver | None:
     """How many files no slide and no scale of the present protocol needs.
 
     What the present manifest refers to is needed as well, and so is what was built of slides that
@@ -85,12 +85,15 @@ def left_over(project: Project, planned: bool = False) -> LeftOver:
         project: the project.
         planned: count as if the manifest had been brought up to date.
 
-    Raises:
-        StorageError: the store of shards cannot be listed; it is asked only if there is a record
-            of something nobody needs.
+    Returns:
+        None if the store of shards cannot be listed; it is asked only if there is a record of
+        something nobody needs.
     """
     kept = _kept(project, planned)
-    return LeftOver() if kept is None else _find(project, kept).total
+    try:
+        return LeftOver() if kept is None else _find(project, kept).total
+    except StorageError:
+        return None
 
 
 def remove_left_over(project: Project, watcher: Watcher | None = None) -> LeftOver:

@@ -104,7 +104,7 @@ def _object_end(data: bytes, start: int) -> int:
     return len(data)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _has_twice(hashes: Counts) -> bool:
     if len(hashes) > _FEW_NAMES:
         hashes.sort()
@@ -116,7 +116,7 @@ def _has_twice(hashes: Counts) -> bool:
     return False
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _first_fault(data: Bytes) -> tuple[int, int]:  # noqa: PLR0912 - one state machine
     """What is unsound, and the byte where it (or the object that has it) begins."""
     deepest = 200
@@ -159,7 +159,7 @@ def _first_fault(data: Bytes) -> tuple[int, int]:  # noqa: PLR0912 - one state m
     return _SOUND, 0
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _number(data: Bytes, at: int, end: int) -> tuple[float, int]:
     """A number and the byte after it, or -1 where it is not exactly ours to read.
 
@@ -193,14 +193,14 @@ def _number(data: Bytes, at: int, end: int) -> tuple[float, int]:
     return (-value if negative else value), at
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _skip(data: Bytes, at: int, end: int) -> int:
     while at < end and (data[at] == 0x20 or 0x09 <= data[at] <= 0x0D):
         at += 1
     return at
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _expect(data: Bytes, at: int, end: int, byte: int) -> int:
     """The byte after `byte` and its spaces, or -1 where another stands there."""
     at = _skip(data, at, end)
@@ -209,7 +209,7 @@ def _expect(data: Bytes, at: int, end: int, byte: int) -> int:
     return _skip(data, at + 1, end)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _ring(data: Bytes, at: int, end: int, pairs: npt.NDArray[np.float64]) -> tuple[int, int]:
     """Read `[[x, y], …]`; the byte after it (or -1) and the number of points."""
     points = 0
@@ -235,7 +235,7 @@ def _ring(data: Bytes, at: int, end: int, pairs: npt.NDArray[np.float64]) -> tup
     return -1, 0
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _is_box(pairs: npt.NDArray[np.float64], points: int) -> bool:
     if points != 5:
         return False
@@ -250,13 +250,13 @@ def _is_box(pairs: npt.NDArray[np.float64], points: int) -> bool:
     return True
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _put(out: Bytes, at: int, value: int) -> None:
     for i in range(4):
         out[at + i] = (value >> (8 * i)) & 0xFF
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _write_polygons(  # type: ignore[no-untyped-def]
     data: Bytes, ends: Counts, scratch, out: Bytes, found
 ) -> int:

@@ -295,7 +295,8 @@ def _read_shapes(
     shapes: list[Shape], pending: Future[json_scan.Outlines] | None
 ) -> tuple[list[str], list[bytes | None]]:
     """Kind and WKB of the shapes that `json_scan` could read."""
-    kinds, wkb = [""] * len(shapes), [None] * len(shapes)
+    kinds = [""] * len(shapes)
+    wkb: list[bytes | None] = [None] * len(shapes)
     if pending is None:
         return kinds, wkb
     found = pending.result()

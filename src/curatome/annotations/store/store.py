@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -236,6 +236,18 @@ class AnnotationStore:
         """What was recorded at once, the latest first."""
         with dialects.reading(self._engine) as connection:
             return history.recorded_batches(connection, limit)
+
+    def sources(self, ids: Sequence[str]) -> dict[str, str | None]:
+        """Where those of the ids that the store knows came from first: the source, if any."""
+        first = sa.select(identities.c.annotation, batches.c.source)
+        first = first.join(events, events.c.seq == identities.c.key)
+        first = first.join(batches, batches.c.batch == events.c.batch)
+        found: dict[str, str | None] = {}
+        with dialects.reading(self._engine) as connection:
+            for start in range(0, len(ids), _LOOKUP):
+                some = identities.c.annotation.in_(ids[start : start + _LOOKUP])
+                found.update((row[0], row[1]) for row in connection.execute(first.where(some)))
+        return found
 
     def counts(self) -> Counts:
         """How much it holds."""
