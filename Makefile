@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 12 
 BENCHMARKS := tiles workers batches memory cluster tissue phantom reads annotation_store qupath_import
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test acceptance bench docs clean
+.PHONY: help setup demo check test acceptance bench docs docs-pictures clean
 
 help:
 	@echo 'make demo        build a dataset from synthetic slides, and say where the report is'
@@ -21,6 +21,7 @@ help:
 	@echo 'make check       ruff, mypy, import layers'
 	@echo 'make bench       compare with other ways; DATA=FOLDER names the real slides'
 	@echo 'make docs        write the generated parts of docs/ again'
+	@echo 'make docs-pictures  draw the contact sheet of the phantom again'
 	@echo 'make setup       make .venv with everything that is needed'
 	@echo 'make clean       remove caches and the demo; .venv stays'
 	@echo 'PYTHON=python3.12 make …   chooses another Python (3.11 or newer)'
@@ -65,6 +66,9 @@ bench: $(READY)
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py
+
+docs-pictures: $(READY)
+	$(BIN)/python -m docs.phantom_sheet
 
 clean:
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist $(DEMO)

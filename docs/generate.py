@@ -191,7 +191,7 @@ def fields_of_view() -> str:
 def formats() -> str:
     """What each format of annotations can hold."""
     lines = [
-        "| format | `--format` | files | kinds | holes | labels | also comes back | images a file |",
+        "| format | `--format` | files | kinds | holes | labels | comes back too | images a file |",
         "|---|---|---|---|---|---|---|---|",
     ]
     notes = []

@@ -143,9 +143,7 @@ class StoredTileReader:
         self._cache.clear()
         self._close()
 
-    def _paint(
-        self, level: int, corner: tuple[int, int], shrink: float, canvas: Pixels
-    ) -> None:
+    def _paint(self, level: int, corner: tuple[int, int], shrink: float, canvas: Pixels) -> None:
         """Fill (H, W, 3) uint8 that begins at a corner, in reduced pixels of the level."""
         try:
             self._paint_tiles(level, corner, shrink, canvas)
