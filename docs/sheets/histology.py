@@ -52,9 +52,9 @@ _EMPTY = ("fat", "mucinous")
 NUCLEI = {
     "epithelial": "even, fine chromatin",
     "tumor": "coarse, nucleoli, graded traits",
-    "lymphocyte": "round, dark, clumped",
+    "lymphocyte": "small, dark, clumped",
     "plasma": "clock face, beside its cell's middle",
-    "macrophage": "kidney-shaped, pale",
+    "macrophage": "pale, in a wide cell",
     "stromal": "slim, of a fibroblast",
     "endothelial": "slim, along a vessel",
     "spindle": "cigar-shaped",

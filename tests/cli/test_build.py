@@ -182,3 +182,26 @@ def test_a_folder_whose_name_looks_like_markup_is_told_as_it_is(run, here, sound
     (folder / "curatome.toml").write_bytes((here / "curatome.toml").read_bytes())
     run("add", sound, "--project", folder)
     assert "[red]p/build/tiles.parquet\n" in run("build", "--project", folder).out
+
+
+def test_status_says_what_is_left_over(run, here, sound):
+    run("add", "slides")
+    run("build")
+    protocol = here / "curatome.toml"
+    protocol.write_text(protocol.read_text().replace("[build]", "[build]\nquality = 80"))
+    assert "left over" not in run("status").out
+    run("build")
+    found = run("status", "--json").json["left_over"]
+    text = run("status").out
+    assert f"left over {found['files']} files (" in text
+    assert "that no slide needs; `curatome build --prune` deletes them\n" in text
+    run("build", "--prune")
+    assert "left over" not in run("status").out
+
+
+def test_status_of_a_damaged_manifest(run, here, sound):
+    run("add", "slides")
+    run("build")
+    (here / "build" / "tiles.parquet").write_bytes(b"PAR1")
+    assert "tiles     none yet" in run("status").out
+    assert run("build").code == 0

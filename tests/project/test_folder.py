@@ -64,6 +64,17 @@ def test_relative_paths_are_of_the_working_folder(tmp_path, monkeypatch):
     assert project.relative(os.path.join(os.pardir, "slides", "a.svs")) == "slides/a.svs"  # noqa: PTH118
 
 
+def test_a_path_through_a_link_to_the_project_lies_inside_it(tmp_path):
+    project = create_project(tmp_path / "disk" / "p", TEXT)
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    (tmp_path / "named").symlink_to(project.root)
+    (project.root / "more").symlink_to(tmp_path)
+    for folder in (tmp_path / "link" / "p", tmp_path / "named"):
+        assert open_project(folder).relative(folder / "slides" / "a.svs") == "slides/a.svs"
+    assert project.relative(project.root / "more" / "b.svs") == "more/b.svs"
+    assert project.relative(tmp_path / "link" / "b.svs") == str(tmp_path / "link" / "b.svs")
+
+
 def test_one_writer_at_a_time(tmp_path):
     project = create_project(tmp_path, TEXT)
     with (

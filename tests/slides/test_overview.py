@@ -86,3 +86,14 @@ def test_a_slide_coarser_than_the_target_keeps_its_scale():
 def test_scales_must_be_positive(mpp, target):
     with pytest.raises(ValueError, match="must be positive"):
         read_overview(Slide(noise(4, 4)), mpp, target)
+
+
+def test_every_block_is_a_sign_of_life(monkeypatch):
+    # Children that are silent are killed, and a block of a giant slide may take a while.
+    slide = Slide(noise(900, 1000))
+    told = []
+    monkeypatch.setattr(module, "_BLOCK_PX", 256)
+    monkeypatch.setattr(module, "progress", lambda blocks: told.append((blocks, len(slide.reads))))
+    read_overview(slide, Mpp(0.5, 0.5), 8.0)
+    assert len(slide.reads) > 10
+    assert told == [(1, number + 1) for number in range(len(slide.reads))]

@@ -117,3 +117,24 @@ def test_a_renamed_slide_keeps_its_case_though_its_name_is_taken(project, tmp_pa
     cases = {entry.name: (entry.slide, entry.case) for entry in project.store.slides()}
     assert cases["z.svs"] == (first.slide, "C1")
     assert cases["a.svs"][1] is None
+
+
+def test_adding_the_folder_again_clears_what_was_found_about_files_that_are_gone(project, tmp_path):
+    slide(tmp_path / "in" / "a.svs", 1)
+    (broken := tmp_path / "in" / "broken.svs").write_bytes(b"no slide")
+    assert [f.code for f in add_slides(project, [tmp_path / "in"]).findings] == ["ACQ001"]
+    broken.unlink()
+    assert add_slides(project, [tmp_path / "in"]).findings == ()
+    assert names(project) == [("a.svs", "ready")]
+    assert project.store.findings() == []
+
+
+def test_a_case_that_its_table_names_no_more_is_removed(project, tmp_path):
+    table, other = tmp_path / "cases.csv", tmp_path / "more.csv"
+    table.write_text("case,age\nC1,50\nC2,60\n")
+    other.write_text("case,age\nC3,70\n")
+    add_slides(project, [], case_table=table)
+    add_slides(project, [], case_table=other)
+    table.write_text("case,age\nC2,61\n")
+    add_slides(project, [], case_table=table)
+    assert project.store.cases() == {"C2": {"age": 61.0}, "C3": {"age": 70.0}}

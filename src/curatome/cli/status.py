@@ -16,6 +16,7 @@ from curatome.cli.console import (
     console,
     count,
     exit_code,
+    megabytes,
     print_findings,
     print_json,
     project_at,
@@ -65,6 +66,13 @@ def _print(found: Status, everything: bool) -> None:
     tiles = f"{found.tiles:,} of {count(found.built, 'slide')}" if found.tiles else "none yet"
     left = f"; {found.tiles_left:,} are left to be made" if found.tiles_left else ""
     console.print(f"tiles     {tiles}{left}")
+    if found.left_over and found.left_over.files:
+        rest = found.left_over
+        console.print(
+            f"left over {count(rest.files, 'file')} ({megabytes(rest.bytes)}) that no slide needs; "
+            "`curatome build --prune` deletes them",
+            soft_wrap=True,
+        )
     severities = Counter(str(finding.severity) for finding in found.findings)
     listed = ", ".join(count(n, severity) for severity, n in severities.items())
     console.print(f"findings  {listed or 'none'}")

@@ -74,7 +74,14 @@ class Project:
         if isinstance(path, str) and is_url(path):
             return path
         whole = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
-        return str(whole.relative_to(self.root) if whole.is_relative_to(self.root) else whole)
+        if whole.is_relative_to(self.root):
+            return str(whole.relative_to(self.root))
+        # The root was found by following links; the path may lead to it through one.
+        for folder in whole.parents:
+            may_be = folder.name == self.root.name or folder.is_symlink()
+            if may_be and folder.resolve() == self.root:
+                return str(whole.relative_to(folder))
+        return str(whole)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

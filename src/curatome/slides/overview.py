@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from curatome.jobs import progress
 from curatome.slides.readers.base import Pixels, SlideReader
 from curatome.slides.readers.levels import nearest_finer
 from curatome.units import Mpp
@@ -55,6 +56,7 @@ def read_overview(slide: SlideReader, mpp: Mpp, target_mpp: float) -> tuple[Pixe
             x0, y0 = left * step_x, top * step_y
             region = slide.read(index, x0, y0, right * step_x, bottom * step_y, shrink=shrink)
             resample(region, x0, y0, (step_x, step_y), result[top:bottom, left:right])
+            progress(blocks=1)
     return result, step_x, step_y
 
 

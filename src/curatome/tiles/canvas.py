@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from curatome.jobs import progress
 from curatome.slides.readers.base import Pixels, SlideReader
 from curatome.slides.readers.stored import StoredTileReader
 from curatome.slides.resample import resample
@@ -83,6 +84,7 @@ class Canvas:
                 _render_piece(slide, plane, (x0, y0), out)
                 if self._convert is not None:
                     out[:] = self._convert(out)
+                progress(blocks=1)
             if y1 < lowest:
                 yield Rendered(canvas, left, top, y1)
         canvas[lowest - top :] = PAD_VALUE

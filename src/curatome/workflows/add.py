@@ -24,6 +24,7 @@ from curatome.slides.scale import resolve_mpp
 from curatome.slides.sheets import SlideRow, match_rows, read_case_table, read_slide_table
 from curatome.slides.stamp import slide_stamps
 from curatome.units import Mpp
+from curatome.workflows.forget import forget_gone
 from curatome.workflows.watch import Silent, Watcher
 
 _SEARCH_SECONDS = 3600.0  # to search folders, which may lie on a slow share
@@ -93,7 +94,8 @@ def add_slides(
 ) -> AddResult:
     """Register files, folders, globs and URLs of these, and keep what tables declare.
 
-    Slides whose file has not changed since it was last registered are not read again.
+    Slides whose file has not changed since it was last registered are not read again. What was
+    found about files that are gone is cleared; a case that its table names no more is removed.
 
     Args:
         project: the project.
@@ -110,6 +112,8 @@ def add_slides(
     cohort = project.protocol.cohort
     rows = read_slide_table(slide_table, cohort.declared("slides")) if slide_table else []
     cases = read_case_table(case_table, cohort.declared("cases")) if case_table else []
+    with project.locked():
+        forget_gone(project, paths)
     found = _find(paths) if paths else []
     known = [project.location(path) for path in project.store.files()]
     matches, unmatched = match_rows(rows, [*known, *(files.path for files in found)])
@@ -118,7 +122,9 @@ def add_slides(
         before = {entry.slide for entry in project.store.slides()}
         touched = _register(project, found, declared, (workers, watcher or Silent()))
         touched |= _declare(project, declared)
-        project.store.save_cases({row.case: _plain(row.values) for row in cases})
+        if case_table:
+            named = {row.case: _plain(row.values) for row in cases}
+            project.store.save_cases(named, project.relative(case_table))
         if slide_table:
             project.store.save_findings(f"table:{slide_table.name}", unmatched)
         _save_duplicates(project)

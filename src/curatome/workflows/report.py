@@ -29,6 +29,7 @@ from curatome.report.model import Box, Ring
 from curatome.slides.tissue import outline
 from curatome.tiles.read import TileSource
 from curatome.tiles.record import SlideRecord, load_mask, load_record, record_folder, slide_key
+from curatome.tiles.state import reading
 from curatome.workflows.manifest import manifest_path
 from curatome.workflows.runs import Run, last_run
 
@@ -56,6 +57,7 @@ def make_report(project: Project, next_steps: Sequence[tuple[str, str]] = OWN_SL
 
     Raises:
         ProjectError: nothing has been built yet.
+        BuildError: the manifest is damaged.
     """
     manifest = manifest_path(project.build)
     if not manifest.exists():
@@ -64,10 +66,9 @@ def make_report(project: Project, next_steps: Sequence[tuple[str, str]] = OWN_SL
     keys = {e.slide: slide_key(e.sha256, e.mpp, project.protocol) for e in entries if e.mpp}
     records = {slide: load_record(project.build, key) for slide, key in keys.items()}
     known = {slide: record for slide, record in records.items() if record is not None}
-    tiles = pq.read_table(
-        manifest,
-        columns=["tile_id", "slide", "scale", "x", "y", "width", "height", "tissue_fraction"],
-    )
+    columns = ["tile_id", "slide", "scale", "x", "y", "width", "height", "tissue_fraction"]
+    with reading(manifest):
+        tiles = pq.read_table(manifest, columns=columns)
     info = project.protocol.dataset
     data = ReportData(
         title=info.title,
@@ -142,7 +143,9 @@ def _sheets(
 ) -> Iterator[ScaleSheet]:
     places = {entry.slide: project.location(entry.path) for entry in entries}
     names = {entry.slide: entry.name for entry in entries}
-    source = TileSource(project.build, records, places.__getitem__)
+    files = project.store.files()
+    stamps = {e.slide: files[e.path][1] for e in entries if e.path in files}
+    source = TileSource(project.build, records, places.__getitem__, stamps)
     try:
         for scale in project.protocol.scales:
             of_scale = tiles.filter(pc.equal(tiles["scale"], scale.name))
@@ -189,7 +192,8 @@ def _spread(tiles: pa.Table) -> list[str]:
 
 def _full_rows(manifest: Path, tile_ids: Sequence[str]) -> list[dict[str, Any]]:
     chosen = pa.array(tile_ids, pa.string())
-    wanted = pq.read_table(manifest, filters=pc.field("tile_id").isin(chosen))
+    with reading(manifest):
+        wanted = pq.read_table(manifest, filters=pc.field("tile_id").isin(chosen))
     rows = {row["tile_id"]: row for row in wanted.to_pylist()}
     return [rows[tile_id] for tile_id in tile_ids]
 

@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from curatome.errors import BuildError
 from curatome.findings import Finding
 from curatome.project import Project, SlideEntry
 from curatome.tiles.record import load_record, part_path, slide_key
+from curatome.tiles.state import reading
 from curatome.workflows.manifest import manifest_path
+from curatome.workflows.prune import LeftOver, left_over
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Status:
         unbuilt: slides that are ready and have tiles to be made.
         tiles: rows of the manifest.
         tiles_left: tiles to be made of slides that have been surveyed.
+        left_over: what no slide and no scale needs; None if its store cannot be listed.
         report: whether there is a report of the present manifest.
         next: what to do now.
     """
@@ -52,6 +56,7 @@ class Status:
     unbuilt: int
     tiles: int
     tiles_left: int
+    left_over: LeftOver | None
     report: bool
     next: tuple[Step, ...]
 
@@ -85,6 +90,7 @@ def project_status(project: Project) -> Status:
         unbuilt=states["ready"] - built,
         tiles=tiles,
         tiles_left=left,
+        left_over=left_over(project),
         report=fresh,
         next=(),
     )
@@ -94,7 +100,11 @@ def project_status(project: Project) -> Status:
 def _rows(manifest: Path) -> int:
     import pyarrow.parquet as pq
 
-    return int(pq.read_metadata(manifest).num_rows)
+    try:
+        with reading(manifest):
+            return int(pq.read_metadata(manifest).num_rows)
+    except BuildError:
+        return 0  # the next build writes it anew
 
 
 def _progress(project: Project, entry: SlideEntry) -> tuple[bool, int]:

@@ -6,17 +6,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
 from curatome.copies import scratch_file
 from curatome.durable import write_file
 from curatome.errors import BuildError
 from curatome.location import Location
 from curatome.objects import objects_below, put
 from curatome.project import Project
-from curatome.tiles.shards import shard_size
+from curatome.tiles.state import part_shards, reading
 
 _PROBE = "curatome.txt"
 _PARTS = ("parts", "regions/parts")
@@ -54,7 +50,10 @@ def settle_shards(project: Project) -> None:
 
 def _recorded(build: Path) -> Location:
     path = build / "storage.json"
-    return str(json.loads(path.read_bytes())["shards"]) if path.exists() else build
+    if not path.exists():
+        return build
+    with reading(path):
+        return str(json.loads(path.read_bytes())["shards"])
 
 
 def _try(shards: str) -> None:
@@ -69,11 +68,7 @@ def _expected(build: Path) -> Iterator[tuple[str, int]]:
     """Names and sizes of all shards that parts of the build refer to."""
     for folder in _PARTS:
         for path in sorted((build / folder).glob("[!.]*.parquet")):
-            rows = pq.read_table(path, columns=["shard", "offset", "length"]).drop_null()
-            ends = pa.table({"shard": rows["shard"], "end": pc.add(rows["offset"], rows["length"])})
-            last = ends.group_by("shard").aggregate([("end", "max")])
-            for name, end in zip(*(last[c].to_pylist() for c in ("shard", "end_max")), strict=True):
-                yield name, shard_size(end)
+            yield from part_shards(path).items()
 
 
 def _sizes(shards: Location) -> dict[str, int | None]:
