@@ -199,6 +199,20 @@ def put(path: Path, url: str, tick: Tick | None = None) -> None:
         raise StorageError(f"{url} has {there} bytes after {size} were written. Run it again.")
 
 
+def remove_objects(urls: Sequence[str]) -> None:
+    """Remove objects of one store.
+
+    Raises:
+        StorageError: the store does not let them be removed.
+    """
+    if not urls:
+        return
+    with _told("be removed", urls[0]):
+        system = _system(urls[0])[0]
+        system.rm([system._strip_protocol(url) for url in urls])
+        system.invalidate_cache()
+
+
 def read_ranges(places: Sequence[tuple[str, int, int]]) -> list[bytes]:
     """Bytes of objects of one store, all asked for at the same time.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import shapely
 from numpy.typing import NDArray
 from scipy.special import ndtri

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from curatome.durable import sync_folder
 from curatome.errors import MissingObject, StorageError
-from curatome.objects import _system, _told, objects_below
+from curatome.objects import objects_below, remove_objects
 from curatome.project import Project
 from curatome.tiles.record import part_path, record_folder, slide_key
 from curatome.tiles.state import built_keys
@@ -181,10 +181,7 @@ def _remove(found: _Found) -> Iterator[int]:
     urls = list(found.objects)
     for start in range(0, len(urls), _AT_ONCE):
         some = urls[start : start + _AT_ONCE]
-        with _told("be removed", some[0]):
-            system = _system(some[0])[0]
-            system.rm([system._strip_protocol(url) for url in some])
-            system.invalidate_cache()
+        remove_objects(some)
         yield len(some)
     yield from _unlink(list(found.shards))
     # A record says that the slide was surveyed, so it goes before what was found then.
