@@ -27,7 +27,7 @@ class Frame:
         mpp_x: µm per level-0 px, if known.
         mpp_y: likewise.
         downsamples: of its levels, level 0 first.
-        center_nm: where the slide's center lies from the middle of level 0, nm along x and y, as
+        center_nm: where the middle of level 0 lies from the slide's center, nm along x and y, as
             Hamamatsu records it.
     """
 
