@@ -107,6 +107,20 @@ def test_write_and_read_is_the_identity(rows):
     assert shapes.told(back, columns) == shapes.told(table, columns)
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.lists(shapes.rows(KINDS - {"circle", "ellipse"}), min_size=1, max_size=5))
+def test_another_reader_of_geojson_sees_the_same_shapes(rows):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "S1.geojson"
+        FORMAT.write(shapes.table(rows), path, Frames(), {})
+        # GEOS reads it, which shares nothing with our writer.
+        found = shapely.from_geojson(path.read_text())
+    expected = [shapely.from_wkb(row["geometry"]) for row in rows]
+    assert len(found.geoms) == len(expected)
+    for one, other in zip(found.geoms, expected, strict=True):
+        assert shapely.equals_exact(one, other, tolerance=0, normalize=True)
+
+
 def test_colors_and_derived_classes_come_back(tmp_path):
     table = shapes.table([shapes.imported("box", BOX, labels=["Tumor", "Positive"])])
     colors = {"Tumor: Positive": "#c80010"}
