@@ -184,7 +184,8 @@ def test_written_annotations_come_back_and_highdicom_reads_them(tmp_path_factory
     path = tmp_path_factory.mktemp("ann") / "a.dcm"
     losses = dicom_ann.FORMAT.write(table, path, FRAMES, {})
     assert {loss.field for loss in losses} == {"annotation", "reader", "basis"}
-    found = dicom_ann.FORMAT.read(path, FRAMES, Options(downsample=1.0, unit="px", swap_axes=False)).table
+    said = Options(downsample=1.0, unit="px", swap_axes=False)
+    found = dicom_ann.FORMAT.read(path, FRAMES, said).table
     assert found["kind"].to_pylist() == [kind for kind, _ in drawn]
     assert found["labels"].to_pylist() == table["labels"].to_pylist()
     assert found["image"].to_pylist() == ["A"] * len(drawn)
