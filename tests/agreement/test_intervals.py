@@ -1,0 +1,61 @@
+"""Intervals with known coverage and values printed elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from curatome.agreement.intervals import bootstrap, case_sums, wilson
+
+
+def share(sums):
+    return sums[:, 0] / sums[:, 1]
+
+
+def test_sums_of_cases():
+    parts = np.array([[1, 2], [3, 4], [5, 6]])
+    assert case_sums(parts, np.array([7, 2, 7])).tolist() == [[3, 4], [6, 8]]
+
+
+def test_wilson_equals_the_published_examples():
+    # Newcombe 1998 (10.1002/(SICI)1097-0258(19980430)17:8<857::AID-SIM777>3.0.CO;2-E), table I,
+    # method 3: 81 of 263 and 15 of 148, 0 of 20, 1 of 29.
+    for hits, n, low, high in (
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ):
+        assert wilson(hits, n) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_wilson_without_trials_says_nothing():
+    assert wilson(0, 0) == (0.0, 1.0)
+
+
+def test_one_case_has_no_interval():
+    assert bootstrap(np.array([[3.0, 4.0]]), share) is None
+
+
+def test_the_mean_has_the_interval_of_the_normal_law():
+    values = np.random.default_rng(1).normal(5.0, 2.0, 400)
+    sums = np.stack([values, np.ones(400)], axis=1)
+    low, high = bootstrap(sums, share, replicates=20_000)
+    half = 1.96 * values.std() / 20
+    assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.02)
+
+
+def test_objects_of_a_case_are_not_independent():
+    """20 cases of 50 equal objects each: the interval is that of 20 values, not of 1,000."""
+    rng = np.random.default_rng(2)
+    hit = np.repeat(rng.random(20) < 0.5, 50)
+    parts = np.stack([hit, np.ones(1000)], axis=1)
+    low, high = bootstrap(case_sums(parts, np.repeat(np.arange(20), 50)), share)
+    alone = bootstrap(case_sums(parts, np.arange(1000)), share)
+    assert high - low > 5 * (alone[1] - alone[0])
+
+
+def test_draws_in_blocks_are_the_same_numbers_for_one_seed():
+    sums = np.random.default_rng(3).random((50, 2)) + 1
+    assert bootstrap(sums, share, seed=4) == bootstrap(sums, share, seed=4)
+    assert bootstrap(sums, share, seed=4) != bootstrap(sums, share, seed=5)
