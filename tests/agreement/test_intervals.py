@@ -59,3 +59,20 @@ def test_draws_in_blocks_are_the_same_numbers_for_one_seed():
     sums = np.random.default_rng(3).random((50, 2)) + 1
     assert bootstrap(sums, share, seed=4) == bootstrap(sums, share, seed=4)
     assert bootstrap(sums, share, seed=4) != bootstrap(sums, share, seed=5)
+
+
+def test_equal_cases_are_drawn_together():
+    """Three kinds of cases with their counts, or 30,000 cases one by one: the same interval."""
+    kinds, counts = np.array([[0.0, 1.0], [1.0, 1.0], [3.0, 2.0]]), np.array([15_000, 9_000, 6_000])
+    sums = np.repeat(kinds, counts, axis=0)
+    together = bootstrap(kinds, share, counts=counts)
+    mean = (9_000 + 18_000) / (24_000 + 12_000)
+    left = sums[:, 0] - mean * sums[:, 1]
+    half = 1.96 * np.sqrt((left**2).sum()) / 36_000
+    for found in (together, bootstrap(sums, share)):
+        assert found == pytest.approx((mean - half, mean + half), abs=half / 15)
+
+
+def test_one_case_of_counted_ones_has_no_interval():
+    assert bootstrap(np.array([[3.0, 4.0]]), share, counts=np.array([1])) is None
+    assert bootstrap(np.array([[3.0, 4.0]]), share, counts=np.array([5])) == (0.75, 0.75)

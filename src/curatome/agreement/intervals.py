@@ -17,6 +17,7 @@ Statistic = Callable[[Floats], Floats]
 """From (B, P) sums over drawn cases to (B,) values; NaN where it is not defined."""
 
 _AT_ONCE = 1 << 22  # numbers of a block of draws
+_FEW = 10_000  # cases that are drawn one by one
 
 
 def case_sums(parts: npt.NDArray[np.generic], cases: npt.NDArray[np.int64]) -> Floats:
@@ -35,6 +36,7 @@ def bootstrap(
     sums: Floats,
     statistic: Statistic,
     *,
+    counts: npt.NDArray[np.int64] | None = None,
     replicates: int = 2000,
     level: float = 0.95,
     seed: int = 0,
@@ -42,11 +44,13 @@ def bootstrap(
     """The percentile interval of a measure when cases are drawn with replacement.
 
     Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13; of clusters: Field &
-    Welsh, 10.1111/j.1467-9868.2007.00593.x.
+    Welsh, 10.1111/j.1467-9868.2007.00593.x. Cases with equal sums are drawn together, so that a
+    million items of which each is a case cost no more than their distinct patterns.
 
     Args:
         sums: (C, P), what each case adds, of `case_sums`.
         statistic: from (B, P) sums to (B,) values.
+        counts: (C,) how many cases there are of each row of `sums`; one by default.
         replicates: how many times cases are drawn.
         level: of the interval.
         seed: decides the draws.
@@ -54,14 +58,15 @@ def bootstrap(
     Returns:
         Lower and upper end, or None with fewer than two cases or where it is never defined.
     """
-    count = len(sums)
-    if count < 2:
+    if counts is None:
+        sums, counts = _distinct(sums)
+    if int(counts.sum()) < 2:
         return None
     rng = np.random.default_rng(seed)
     values = []
-    block = max(1, _AT_ONCE // count)
+    block = max(1, _AT_ONCE // len(sums))
     for start in range(0, replicates, block):
-        drawn = rng.multinomial(count, np.full(count, 1 / count), min(block, replicates - start))
+        drawn = _draws(rng, counts, min(block, replicates - start))
         values.append(statistic(drawn @ sums))
     found = np.concatenate(values)
     found = found[np.isfinite(found)]
@@ -69,6 +74,30 @@ def bootstrap(
         return None
     low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def _distinct(sums: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """The rows that differ and how often each is there; few cases are left as they are.
+
+    Rows are told apart by one number each, their product with a random vector.
+    """
+    if len(sums) < _FEW:
+        return sums, np.ones(len(sums), np.int64)
+    mixed = np.zeros(len(sums))
+    for column, factor in zip(sums.T, np.random.default_rng(1).random(sums.shape[1]), strict=True):
+        mixed += factor * column
+    _, first, counts = np.unique(mixed, return_index=True, return_counts=True)
+    return sums[first], counts
+
+
+def _draws(rng: np.random.Generator, counts: npt.NDArray[np.int64], times: int) -> Floats:
+    """(times, C) how often each row is drawn, as many draws as there are cases."""
+    rows, cases = len(counts), int(counts.sum())
+    if cases > rows:
+        return rng.multinomial(cases, counts / cases, times).astype(np.float64)
+    picked = rng.integers(0, rows, (times, rows)) + np.arange(times)[:, None] * rows
+    drawn = np.bincount(picked.reshape(-1), minlength=times * rows)
+    return drawn.reshape(times, rows).astype(np.float64)
 
 
 def wilson(hits: float, n: float, level: float = 0.95) -> tuple[float, float]:

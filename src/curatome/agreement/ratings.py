@@ -116,34 +116,41 @@ def _encoded(column: pa.ChunkedArray, name: str) -> tuple[Whole, pa.Array]:
     if column.null_count:
         at = pc.index(pc.is_null(column), True).as_py()
         raise TableError(f"table of labels, row {at + 1}: no {name}. Every row needs one.")
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    found = pc.dictionary_encode(column.combine_chunks())
-    if isinstance(found, pa.ChunkedArray):
-        found = found.combine_chunks()
+    found = _dictionary(column)
     return found.indices.to_numpy(zero_copy_only=False).astype(np.int64), found.dictionary
 
 
-def _labels(column: pa.ChunkedArray, labels: Sequence[str] | None) -> tuple[Codes, tuple[str, ...]]:
+def _dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """The column's values in order of first appearance, and where each is."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    there = [one for one in pc.unique(column).to_pylist() if one is not None]
+    found = pc.dictionary_encode(column.combine_chunks())
+    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+
+
+def _labels(column: pa.ChunkedArray, labels: Sequence[str] | None) -> tuple[Codes, tuple[str, ...]]:
+    found = _dictionary(column)
+    there = found.dictionary.to_pylist()
     known = tuple(sorted(there)) if labels is None else tuple(labels)
     unknown = [one for one in there if one not in set(known)]
     if unknown:
         raise TableError(f'label "{unknown[0]}" is none of {", ".join(known)}.')
     if len(known) > np.iinfo(np.int16).max:
         raise TableError(f"{len(known):,} labels are more than can be compared; are they ids?")
-    found = pc.index_in(column.combine_chunks(), pa.array(known, column.type))
-    return pc.fill_null(found, MISSING).to_numpy(zero_copy_only=False).astype(np.int16), known
+    position = {label: at for at, label in enumerate(known)}
+    codes = np.array([*(position[one] for one in there), MISSING], np.int16)
+    at = pc.fill_null(found.indices, len(there)).to_numpy(zero_copy_only=False)
+    return codes[at], known
 
 
 def _refuse_twice(row: Whole, reader: Whole, items: pa.Array, readers: Sequence[str]) -> None:
     pair = row * len(readers) + reader
-    ordered = np.sort(pair)
-    twice = np.flatnonzero(ordered[1:] == ordered[:-1])
-    if len(twice):
-        item, who = divmod(int(ordered[twice[0]]), len(readers))
+    judged = np.zeros(len(items) * len(readers), np.bool_)
+    judged[pair] = True
+    if np.count_nonzero(judged) < len(pair):
+        ordered = np.sort(pair)
+        twice = ordered[1:][ordered[1:] == ordered[:-1]]
+        item, who = divmod(int(twice[0]), len(readers))
         raise TableError(
             f"reader {readers[who]} judged item {items[item]} twice. Compare repeat reads as "
             "readers of their own, or keep one read."
