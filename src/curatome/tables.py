@@ -185,6 +185,46 @@ ANNOTATIONS = TableSpec(
     ),
 )
 
+CONSENSUS = TableSpec(
+    "consensus",
+    (
+        Column("item", _TEXT, "what was judged"),
+        Column("label", _TEXT, "what was decided, none where nothing was", nullable=True),
+        Column("posterior", _REAL, "probability of the label, or its share of votes", "", True),
+        Column("readers", pa.int32(), "how many votes count"),
+        Column("agreeing", pa.int32(), "how many of them gave that label"),
+        Column("dissenters", _TEXTS, "who judged it and did not"),
+        Column("decided_by", _TEXT, "majority, judge, a tie rule, a model, … or what is lacking"),
+    ),
+)
+
+FUSED = TableSpec(
+    "fused",
+    (
+        Column("item", pa.int64(), "number of the object"),
+        Column("geometry", pa.binary(), "WKB; none where nothing is left", "level-0 px", True),
+        Column("confidence", _REAL, "0 to 1: how many readers marked it, and how sure"),
+        Column("overlap", _REAL, "mean IoU of the readers' shapes with the fused one"),
+        Column("readers", pa.int32(), "how many looked there"),
+        Column("agreeing", pa.int32(), "how many marked it"),
+        Column("dissenters", _TEXTS, "who looked there and did not"),
+        Column("decided_by", _TEXT, "how the shape was made"),
+    ),
+)
+
+LABEL_ERRORS = TableSpec(
+    "label_errors",
+    (
+        Column("rank", pa.int64(), "1 for the most suspicious label"),
+        Column("item", _TEXT, "what is labelled"),
+        Column("label", _TEXT, "the label it has"),
+        Column("suggested", _TEXT, "the label that the model thinks likelier, or the same"),
+        Column("score", _REAL, "suspicion, 0 to 1: half is as likely as the other label"),
+        Column("self_confidence", _REAL, "probability of its own label, out of fold"),
+        Column("suspect", pa.bool_(), "whether confident learning takes it for wrong"),
+    ),
+)
+
 FINDINGS = TableSpec(
     "findings",
     (
