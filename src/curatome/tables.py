@@ -225,6 +225,34 @@ LABEL_ERRORS = TableSpec(
     ),
 )
 
+ITEMS = TableSpec(
+    "items",
+    (
+        Column("item", _TEXT, "id, unique in the dataset"),
+        Column("kind", _TEXT, "tile, region, cell or image"),
+        Column("source", _TEXT, "dataset that it comes from", nullable=True),
+        Column("slide", _TEXT, "slide or image that it was cut from", nullable=True),
+        Column("case", _TEXT, "patient or block", nullable=True),
+        Column("site", _TEXT, "institution", nullable=True),
+        Column("scanner", _TEXT, "scanner", nullable=True),
+        Column("stain", _TEXT, "stain", nullable=True),
+        Column("scale", _TEXT, "name of the scale", nullable=True),
+        Column("labels", _TEXTS, "one class, several labels, or none"),
+        Column("split", _TEXT, "name of the split", nullable=True),
+        Column("x", _REAL, "left edge", "level-0 px", nullable=True),
+        Column("y", _REAL, "top edge", "level-0 px", nullable=True),
+        Column("width", _REAL, "extent on the slide", "level-0 px", nullable=True),
+        Column("height", _REAL, "extent on the slide", "level-0 px", nullable=True),
+        Column("side_px", pa.int32(), "edge of the stored image", "px", nullable=True),
+        Column("mpp_x", _REAL, "true scale of the stored pixels", "µm/px", nullable=True),
+        Column("mpp_y", _REAL, "true scale of the stored pixels", "µm/px", nullable=True),
+        Column("shard", _TEXT, "tar file that holds its image", nullable=True),
+        Column("offset", pa.int64(), "first byte of the image in the shard", "bytes", True),
+        Column("length", pa.int64(), "length of the image", "bytes", True),
+        Column("hash", _TEXT, "content hash of the encoded image", nullable=True),
+    ),
+)
+
 FINDINGS = TableSpec(
     "findings",
     (
