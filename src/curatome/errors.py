@@ -12,6 +12,7 @@
     │   └── UnsupportedSlide   it is sound, but not a bright-field RGB image
     ├── StorageError           an object of a store cannot be read or written
     │   └── MissingObject      there is no such object
+    ├── VersionError           a version of the dataset is missing, damaged or cannot be made
     ├── BuildError             the build cannot go on as a whole
     └── ClusterError           a cluster cannot be reached, or its workers cannot do the work
 
@@ -63,6 +64,10 @@ class StorageError(CuratomeError):
 
 class MissingObject(StorageError):  # noqa: N818 - an object is missing, not an error
     """A store has no such object."""
+
+
+class VersionError(CuratomeError):
+    """A version of the dataset is missing, damaged, or cannot be made."""
 
 
 class BuildError(CuratomeError):
