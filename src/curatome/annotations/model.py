@@ -17,9 +17,11 @@ read it:
 
 from __future__ import annotations
 
+import os
 import uuid
 
 import numpy as np
+import pyarrow as pa
 import shapely
 from shapely import affinity
 
@@ -40,11 +42,27 @@ BASES = ("imported", "drawn", "proposed", "adjudicated")
 
 _QUARTER = 16
 """Edges per quarter of a circle when it must become a polygon."""
+_DIGITS = [place for place in range(36) if place not in (8, 13, 18, 23)]
+"""Where a UUID has digits."""
 
 
 def new_id() -> str:
     """An annotation's identity, which survives export and re-import."""
     return str(uuid.uuid4())
+
+
+def new_ids(count: int) -> pa.Array:
+    """Many identities at once, as `new_id` makes them (RFC 9562, version 4)."""
+    raw = np.frombuffer(os.urandom(16 * count), np.uint8).reshape(count, 16).copy()
+    raw[:, 6] = raw[:, 6] & 0x0F | 0x40
+    raw[:, 8] = raw[:, 8] & 0x3F | 0x80
+    digits = np.frombuffer(b"0123456789abcdef", np.uint8)
+    text = np.full((count, 36), ord("-"), np.uint8)
+    text[:, _DIGITS] = digits[np.stack([raw >> 4, raw & 0x0F], axis=2).reshape(count, 32)]
+    offsets = np.arange(0, 36 * count + 1, 36, dtype=np.int32)
+    return pa.Array.from_buffers(
+        pa.string(), count, [None, pa.py_buffer(offsets), pa.py_buffer(text)]
+    )
 
 
 def ellipse_rectangle(

@@ -3,6 +3,7 @@
 import gzip
 import json
 import tempfile
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,18 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curatome.annotations.formats import json_file, json_scan, qupath_read
+from curatome.annotations.formats import (
+    geojson_scan,
+    geojson_wkb,
+    json_file,
+    json_scan,
+    qupath_bulk,
+    qupath_read,
+)
 from curatome.annotations.formats.base import Frame, Frames, Options
 from curatome.annotations.formats.qupath import FORMAT
 from curatome.annotations.masks import mask_png
+from curatome.annotations.model import new_ids
 from curatome.errors import AnnotationError
 
 from . import shapes
@@ -263,12 +272,13 @@ def refused(check, text):
     return False
 
 
-@settings(max_examples=200, deadline=None)
+COORDINATE = st.floats(-1e6, 1e6)
+
+
+@settings(max_examples=150, deadline=None)
 @given(
     st.lists(
-        st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), min_size=3, max_size=9),
-        min_size=1,
-        max_size=3,
+        st.lists(st.tuples(COORDINATE, COORDINATE), min_size=3, max_size=9), min_size=1, max_size=3
     ),
     st.sampled_from([2, 3, 20]),
     st.sampled_from([None, 1]),
@@ -276,18 +286,104 @@ def refused(check, text):
 def test_compiled_outlines_are_exact(rings, digits, indent):
     rounded = [[[round(x, digits), round(y, digits)] for x, y in ring] for ring in rings]
     closed = [[*ring, ring[0]] for ring in rounded]
-    found = json_scan.outlines([json.dumps(closed, indent=indent).encode(), b"[]", b'"[["'])
-    assert found.kinds[1:].tolist() == [json_scan.OTHER, json_scan.OTHER]
+    shape = {"type": "Polygon", "coordinates": closed}
+    text = json.dumps([{**FEATURE, "geometry": shape}], indent=indent).encode()
+    found = geojson_scan.scan(np.frombuffer(text, np.uint8), text.index(b"{"), 9, len(text), True)
+    assert found.state == geojson_scan.CLOSED
     if digits == 2:
-        assert found.kinds[0] != json_scan.OTHER
-    if found.kinds[0] != json_scan.OTHER:
+        assert found.kinds[0] != geojson_wkb.OTHER
+    if found.kinds[0] != geojson_wkb.OTHER:
         expected = shapely.to_wkb(shapely.Polygon(closed[0], closed[1:]))
-        assert found.wkb[: found.ends[0]].tobytes() == expected
+        assert found.streams[geojson_scan.SHAPE] == expected
 
 
-def test_large_files_are_read_as_small_ones(tmp_path, monkeypatch):
-    path = written(tmp_path / "a.json", [FEATURE] * 3)
-    small = read(path).table.drop_columns(["annotation"])
-    monkeypatch.setattr(qupath_read, "LARGE", 0)
-    monkeypatch.setattr(qupath_read, "CHUNK", 2)
-    assert read(path).table.drop_columns(["annotation"]).combine_chunks() == small
+POINT = st.tuples(st.integers(-9, 9), st.sampled_from([0, 0.5, 1.25, 1e-7, 0.1234567890123456789]))
+CORNERS = [[0, 0], [4, 1], [5, 6], [0, 0]]
+GEOMETRIES = st.one_of(
+    st.just({"type": "Polygon", "coordinates": [CORNERS]}),
+    st.just({"type": "Polygon", "coordinates": [CORNERS], "plane": {"c": -1, "z": 2}}),
+    st.just({"type": "Polygon", "coordinates": [[[0, 0], [2, 0], [2, 3], [0, 3], [0, 0]]]}),
+    st.just({"type": "MultiPolygon", "coordinates": [[CORNERS], [CORNERS, CORNERS]]}),
+    st.just({"type": "Polygon", "coordinates": [CORNERS[:3]]}),
+    st.just({"coordinates": [CORNERS], "type": "Polygon"}),
+    st.just({"type": "Polygon", "coordinates": [CORNERS], "isEllipse": True}),
+    POINT.map(lambda xy: {"type": "Point", "coordinates": xy}),
+    st.lists(POINT, min_size=2, max_size=4).map(
+        lambda xy: {"type": "LineString", "coordinates": xy}
+    ),
+)
+WORDS = st.text('a"µ\\\n{[:,☃', max_size=4)
+MEMBERS = {
+    "objectType": st.sampled_from(["annotation", "cell", "detection"]),
+    "name": st.none() | WORDS,
+    "classification": st.one_of(
+        st.none(),
+        WORDS,
+        st.builds(lambda name: {"name": name, "color": [1, 2, 3]}, WORDS),
+        st.just({"names": ["A", "B"], "colorRGB": -1}),
+    ),
+    "measurements": st.dictionaries(WORDS, st.integers() | st.floats(allow_nan=False), max_size=3),
+    "nested": st.just({"type": "Feature", "x": [{"type": "Feature"}, [[], {}], True]}),
+    "label_name": st.just("luna"),
+    "curatome": st.just({"reader": "joe", "read": 2}),
+}
+FEATURES = st.fixed_dictionaries(
+    {
+        "type": st.just("Feature"),
+        "geometry": GEOMETRIES,
+        "properties": st.fixed_dictionaries({}, optional=MEMBERS),
+    },
+    optional={
+        "id": st.uuids().map(str) | st.sampled_from([7, "a", 'a"', "µ", FEATURE["id"]]),
+        "nucleusGeometry": st.just({"type": "Polygon", "coordinates": [CORNERS]}),
+        "bbox": st.just([0, 0, 1, 1]),
+    },
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_machine_code_reads_what_the_general_reader_reads(data):
+    """Also of files with a byte too many, too few or another one: the same table, or refused."""
+    features = data.draw(st.lists(FEATURES, min_size=1, max_size=4))
+    wrapped = {"type": "FeatureCollection", "features": features, "more": [1, {"features": []}]}
+    indent = data.draw(st.sampled_from([None, 2]))
+    layout = data.draw(st.sampled_from(["collection", "array", "lines"]))
+    text = json.dumps(wrapped if layout == "collection" else features, indent=indent)
+    if layout == "lines":
+        text = "\n".join(map(json.dumps, features))
+    text = text.encode()
+    if data.draw(st.booleans()):
+        at = data.draw(st.integers(0, len(text) - 1))
+        other = data.draw(
+            st.sampled_from([b"", b'"', b"}", b"{", b",", b"7", b"\\", b"\xff", b"]"])
+        )
+        text = text[:at] + other + text[at + data.draw(st.integers(0, 1)) :]
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        path = Path(folder) / "a.geojson"
+        path.write_bytes(text)
+        small = outcome(path)
+        patch.setattr(qupath_read, "LARGE", 0)
+        patch.setattr(qupath_bulk, "PIECE", data.draw(st.sampled_from([16, 300, 1 << 20])))
+        assert outcome(path) == small
+
+
+def outcome(path):
+    """What a file says, but for new ids; None if it is refused."""
+    try:
+        reading = read(path)
+    except AnnotationError:
+        return None
+    found = reading.table.to_pylist()
+    for row in found:
+        if row["annotation"] not in path.read_text() or row["foreign"] is not None:
+            del row["annotation"]
+        row["properties"] = json.loads(row["properties"])
+    return found, reading.dialect, reading.colors, reading.notes
+
+
+def test_ids_that_are_made_are_uuids_of_version_4():
+    found = new_ids(1000).to_pylist()
+    assert len(set(found)) == 1000
+    assert all(str(uuid.UUID(one)) == one and uuid.UUID(one).version == 4 for one in found)
+    assert {uuid.UUID(one).variant for one in found} == {uuid.RFC_4122}

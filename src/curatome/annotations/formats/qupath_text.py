@@ -24,29 +24,6 @@ class Shape(msgspec.Struct, gc=False):
     plane: msgspec.Raw = NOTHING
 
 
-class _Usual(msgspec.Struct, gc=False, omit_defaults=True, forbid_unknown_fields=True):
-    """Properties of most objects; what remains when columns have taken theirs is kept as text."""
-
-    objectType: str = ""  # noqa: N815
-    name: msgspec.Raw = NOTHING
-    classification: msgspec.Raw = NOTHING
-    color: msgspec.Raw = NOTHING
-    isLocked: msgspec.Raw = NOTHING  # noqa: N815
-    isMissing: msgspec.Raw = NOTHING  # noqa: N815
-    measurements: msgspec.Raw = NOTHING
-    metadata: msgspec.Raw = NOTHING
-
-
-class Feature(msgspec.Struct, gc=False):
-    """A feature with the properties that QuPath writes, and no others."""
-
-    type: str
-    id: str | int | None = None
-    geometry: Shape | None = None
-    nucleusGeometry: Shape | None = None  # noqa: N815
-    properties: _Usual | None = None
-
-
 class AnyFeature(msgspec.Struct, gc=False):
     """A feature with any properties."""
 
@@ -71,7 +48,6 @@ class Classification(msgspec.Struct):
     colorRGB: int | None = None  # noqa: N815
 
 
-FEATURE = msgspec.json.Decoder(Feature)
 ANY_FEATURE = msgspec.json.Decoder(AnyFeature)
 _TOP = msgspec.json.Decoder(_Top)
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
