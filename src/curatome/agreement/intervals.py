@@ -84,8 +84,9 @@ def _distinct(sums: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
     if len(sums) < _FEW:
         return sums, np.ones(len(sums), np.int64)
     mixed = np.zeros(len(sums))
-    for column, factor in zip(sums.T, np.random.default_rng(1).random(sums.shape[1]), strict=True):
-        mixed += factor * column
+    factors = np.random.default_rng(1).random((sums.shape[1],))
+    for at in range(sums.shape[1]):
+        mixed += factors[at] * sums[:, at]
     _, first, counts = np.unique(mixed, return_index=True, return_counts=True)
     return sums[first], counts
 
