@@ -253,6 +253,39 @@ ITEMS = TableSpec(
     ),
 )
 
+CASES = TableSpec(
+    "cases",
+    (
+        Column("case", _TEXT, "patient or block"),
+        Column("fields", _TEXT, "what was declared of it, JSON with sorted keys"),
+    ),
+)
+
+MEASURES = TableSpec(
+    "measures",
+    (
+        Column("name", _TEXT, "what was measured, semantic_accuracy"),
+        Column("subject", _TEXT, "what it is about, class tumor"),
+        Column("value", _REAL, "the estimate"),
+        Column("low", _REAL, "lower end of the interval", nullable=True),
+        Column("high", _REAL, "upper end of the interval", nullable=True),
+        Column("level", _REAL, "level of the interval", "fraction"),
+        Column("n", pa.int64(), "items behind it", nullable=True),
+        Column("clusters", pa.int64(), "cases they come from", nullable=True),
+        Column("unit", _TEXT, "unit of the value"),
+        Column("method", _TEXT, "how value and interval were found"),
+    ),
+)
+
+SHARDS = TableSpec(
+    "shards",
+    (
+        Column("shard", _TEXT, "tar file, relative to the folder of shards"),
+        Column("bytes", pa.int64(), "its size", "bytes"),
+        Column("sha256", _TEXT, "hash of the whole file"),
+    ),
+)
+
 FINDINGS = TableSpec(
     "findings",
     (
