@@ -106,7 +106,8 @@ def latent_data(
     if not judged.any():
         raise TableError("nobody judged anything. A consensus needs at least one label.")
     index = np.array([names.index(owner) for owner in owners], np.int64)
-    return Data(patterns.codes, np.where(judged, patterns.counts, 0.0), index), names
+    codes = patterns.codes.astype(np.int16)
+    return Data(codes, np.where(judged, patterns.counts, 0.0), index), names
 
 
 def vote_shares(data: Data, classes: int) -> Floats:

@@ -15,7 +15,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from curatome.agreement.consensus.patterns import Codes
+from curatome.agreement.ratings import Codes
 
 Floats = npt.NDArray[np.float64]
 

@@ -12,7 +12,6 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-Codes = npt.NDArray[np.int16]
 Integers = npt.NDArray[np.integer]
 Numbers = npt.NDArray[np.int32]
 
@@ -22,12 +21,12 @@ class Patterns:
     """The different rows of a table of codes, in the order in which they appear.
 
     Attributes:
-        codes: (P, R) int16, each row once.
+        codes: (P, R), each row once.
         index: (N,) int32, the pattern of each row of the table.
         counts: (P,) float64, how many rows are alike.
     """
 
-    codes: Codes
+    codes: Integers
     index: Numbers
     counts: npt.NDArray[np.float64]
 
@@ -36,12 +35,12 @@ def find_patterns(codes: Integers) -> Patterns:
     """Number the different rows of a table of codes.
 
     Args:
-        codes: (N, R) whole numbers in any memory order, below 0 where nobody judged.
+        codes: (N, R) whole numbers of any type and in any memory order.
     """
     index = np.empty(len(codes), np.int32)
     first = _number(codes, index)
     counts = np.bincount(index, minlength=len(first)).astype(np.float64)
-    return Patterns(codes[first].astype(np.int16), index, counts)
+    return Patterns(codes[first], index, counts)
 
 
 @numba.njit(cache=True, nogil=True)
