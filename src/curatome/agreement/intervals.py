@@ -59,7 +59,9 @@ def bootstrap(
         Lower and upper end, or None with fewer than two cases or where it is never defined.
     """
     if counts is None:
-        sums, counts = _distinct(sums)
+        counts = np.ones(len(sums), np.int64)
+    if len(sums) >= _FEW or int(counts.sum()) > len(sums):
+        sums, counts = _distinct(sums, counts)
     if int(counts.sum()) < 2:
         return None
     rng = np.random.default_rng(seed)
@@ -76,19 +78,17 @@ def bootstrap(
     return float(low), float(high)
 
 
-def _distinct(sums: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """The rows that differ and how often each is there; few cases are left as they are.
+def _distinct(sums: Floats, counts: npt.NDArray[np.int64]) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """The rows that differ and how often each is there.
 
     Rows are told apart by one number each, their product with a random vector.
     """
-    if len(sums) < _FEW:
-        return sums, np.ones(len(sums), np.int64)
     mixed = np.zeros(len(sums))
     factors = np.random.default_rng(1).random((sums.shape[1],))
     for at in range(sums.shape[1]):
         mixed += factors[at] * sums[:, at]
-    _, first, counts = np.unique(mixed, return_index=True, return_counts=True)
-    return sums[first], counts
+    _, first, index = np.unique(mixed, return_index=True, return_inverse=True)
+    return sums[first], np.bincount(index, weights=counts).astype(np.int64)
 
 
 def _draws(rng: np.random.Generator, counts: npt.NDArray[np.int64], times: int) -> Floats:
