@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 
 from curatome.annotations import model
-from curatome.annotations.copies import near_copies, same_shapes
+from curatome.annotations.copies import MANY, Drawn, near_copies, same_shapes
 from curatome.annotations.formats.base import Frames
 from curatome.annotations.rings import THINNEST, is_spike, repeats, slender, vertices, wound
 from curatome.findings import Finding, Place, Severity
@@ -92,23 +93,40 @@ def problems(table: pa.Table, frames: Frames | None = None) -> list[Finding]:
     drawn = table.filter(table["geometry"].is_valid())
     sizes = _sizes(drawn, frames or Frames())
     found: list[Finding] = []
-    shapes = np.empty(len(drawn), object)
-    bounds = np.empty((len(drawn), 4))
+    there = np.ones(len(drawn), np.bool_)
+    bounds, areas = np.full((len(drawn), 4), np.nan), np.zeros(len(drawn))
 
     def look_at(start: int) -> list[Finding]:
-        part = slice(start, start + _CHUNK)
-        chunk, seen = _load(drawn.slice(start, _CHUNK), sizes[part])
-        shapes[part], bounds[part] = chunk.usable, chunk.bounds
+        rows = drawn.slice(start, _CHUNK)
+        part = slice(start, start + len(rows))
+        closer = np.arange(len(rows))
+        if len(drawn) >= MANY:
+            plain, bounds[part], areas[part] = _plain(rows, sizes[part])
+            closer = np.flatnonzero(~plain)
+        chunk, seen = _load(rows.take(pa.array(closer)), sizes[part][closer])
+        there[start + closer], bounds[start + closer] = chunk.sound, chunk.bounds
+        areas[start + closer] = shapely.area(chunk.shapes)
         for look in (_validity, _extent, _outside, _drawing, _winding):
             seen += look(chunk)
         return seen
 
-    # Shapely and NumPy leave the interpreter free, so that threads help.
+    # Machine code, Shapely and NumPy leave the interpreter free, so that threads help.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for seen in pool.map(look_at, range(0, len(drawn), _CHUNK)):
             found += seen
-    found += _copies(drawn, shapes, bounds)
+    found += _copies(drawn, bounds, areas, there)
     return sorted(found, key=lambda finding: finding.code)
+
+
+def _plain(rows: pa.Table, sizes: Floats) -> tuple[Flags, Floats, Floats]:
+    """Which outlines need no closer look, their bounds and areas."""
+    from curatome.annotations.plain import glance
+
+    seen = glance(rows["geometry"].combine_chunks(), FARTHEST, THINNEST)
+    kinds = rows["kind"].combine_chunks()
+    plain = seen.plain & pc.is_in(kinds, pa.array(["polygon", "box"])).to_numpy(False)
+    plain &= ~_beyond(seen.bounds, sizes)
+    return plain, seen.bounds, seen.area
 
 
 def load_shapes(wkb: npt.NDArray[np.object_]) -> tuple[Shapes, Flags]:
@@ -261,20 +279,24 @@ def _winding(chunk: _Chunk) -> Iterator[Finding]:
         yield _finding("SYN012", chunk, row, told)
 
 
-def _copies(drawn: pa.Table, shapes: Shapes, bounds: Floats) -> Iterator[Finding]:
-    ids, kinds, labels = (_objects(drawn[name]) for name in ("annotation", "kind", "labels"))
-    group = _groups(drawn)
-    there = ~shapely.is_missing(shapes)
-    chunk = _Chunk(ids, kinds, shapes, bounds, np.empty((0, 2)), there, there)
-    again = same_shapes(shapes, bounds, group)
-    for row, first in again:
-        told = f"is the same shape as annotation {ids[first]}{_called(labels, row, first)}"
-        yield _finding("SYN013", chunk, row, told, of=str(ids[first]))
-    there[[row for row, _ in again]] = False
-    for row, first, overlap in near_copies(shapes, bounds, group, there):
-        told = f"covers the same as annotation {ids[first]} but for {1 - overlap:.1%}"
-        told += _called(labels, row, first)
-        yield _finding("SYN014", chunk, row, told, of=str(ids[first]), iou=overlap)
+def _copies(drawn: pa.Table, bounds: Floats, areas: Floats, there: Flags) -> Iterator[Finding]:
+    def load(rows: npt.NDArray[np.int64]) -> Shapes:
+        return load_shapes(_objects(drawn["geometry"].take(pa.array(rows))))[0]
+
+    def finding(code: str, row: int, first: int, told: str, **evidence: Any) -> Finding:
+        name, other = (drawn["annotation"][at].as_py() for at in (row, first))
+        mine, its = (", ".join(drawn["labels"][at].as_py()) or "nothing" for at in (row, first))
+        called = "" if mine == its else f", and is called {mine}, not {its}"
+        what = drawn["kind"][row].as_py(), told.format(f"annotation {other}") + called
+        return _made(code, name, what, _place(bounds[row]), {"of": other, **evidence})
+
+    outlines = Drawn(bounds, areas, _groups(drawn), load)
+    for row, first in same_shapes(outlines, there):
+        there[row] = False
+        yield finding("SYN013", row, first, "is the same shape as {}")
+    for row, first, overlap in near_copies(outlines, there):
+        told = f"covers the same as {{}} but for {1 - overlap:.1%}"
+        yield finding("SYN014", row, first, told, iou=overlap)
 
 
 def _groups(drawn: pa.Table) -> npt.NDArray[np.int64]:
@@ -285,11 +307,6 @@ def _groups(drawn: pa.Table) -> npt.NDArray[np.int64]:
         codes = codes.to_numpy(zero_copy_only=False).astype(np.int64)
         group = np.unique(group * (codes.max(initial=0) + 1) + codes, return_inverse=True)[1]
     return group
-
-
-def _called(labels: npt.NDArray[np.object_], row: int, first: int) -> str:
-    mine, other = (", ".join(labels[at]) or "nothing" for at in (row, first))
-    return "" if mine == other else f", and is called {mine}, not {other}"
 
 
 def _sizes(drawn: pa.Table, frames: Frames) -> Floats:
@@ -307,15 +324,23 @@ def _sizes(drawn: pa.Table, frames: Frames) -> Floats:
 def _finding(
     code: str, chunk: _Chunk, row: Any, told: str, place: Place | None = None, **evidence: Any
 ) -> Finding:
-    name = str(chunk.ids[row])
+    what = str(chunk.kinds[row]), told
+    place = place or _place(chunk.bounds[row])
+    return _made(code, str(chunk.ids[row]), what, place, evidence)
+
+
+def _made(
+    code: str, name: str, what: tuple[str, str], place: Place | None, evidence: dict[str, Any]
+) -> Finding:
     severity, remedy = _RULES[code]
+    kind, told = what
     return Finding(
         code,
         severity,
         f"annotation {name}",
-        f"{chunk.kinds[row]} {told}.",
+        f"{kind} {told}.",
         remedy,
-        place or _place(chunk.bounds[row]),
+        place,
         {"annotation": name, **evidence},
     )
 

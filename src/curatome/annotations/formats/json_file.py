@@ -16,6 +16,9 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
 from curatome.durable import write_file
 from curatome.errors import AnnotationError
 
@@ -89,6 +92,21 @@ def parse(data: bytes, name: str) -> Any:
         raise AnnotationError(f"{name} {_breach(text)}") from error
     except ValueError as error:  # an integer of thousands of digits
         raise AnnotationError(f"{name} holds a number that is too long: {error}.") from error
+
+
+def require_utf8(data: bytes, name: str) -> None:
+    """Refuse text that is not UTF-8, without making text of it.
+
+    Raises:
+        AnnotationError: names line and column.
+    """
+    offsets = pa.py_buffer(np.array([0, len(data)], np.int64))
+    text = pa.Array.from_buffers(pa.large_string(), 1, [None, offsets, pa.py_buffer(data)])
+    try:
+        text.validate(full=True)
+    except pa.ArrowInvalid:
+        parse(data, name)  # says where
+        raise
 
 
 def place(data: bytes, offset: int) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-import pyarrow as pa
 
 from curatome.annotations.formats import json_file
 from curatome.annotations.formats.json_walk import Bytes, has_twice
@@ -17,10 +16,9 @@ def require_sound(data: bytes, name: str) -> None:
     """Refuse what a fast JSON reader lets pass.
 
     Raises:
-        AnnotationError: a name twice in one object, NaN or infinity, endless nesting, or text
-            that is not UTF-8; names line and column.
+        AnnotationError: a name twice in one object, NaN or infinity, or endless nesting; names
+            line and column.
     """
-    require_utf8(data, name)
     fault, start = _first_fault(np.frombuffer(data, np.uint8))
     if fault == _SOUND:
         return
@@ -33,21 +31,6 @@ def require_sound(data: bytes, name: str) -> None:
         else f"is nested more than {json_file.DEEPEST} deep"
     )
     raise AnnotationError(f"{name} {what}, at {_at(data, start)}. Export it again.")
-
-
-def require_utf8(data: bytes, name: str) -> None:
-    """Refuse text that is not UTF-8.
-
-    Raises:
-        AnnotationError: names line and column.
-    """
-    offsets = pa.py_buffer(np.array([0, len(data)], np.int64))
-    text = pa.Array.from_buffers(pa.large_string(), 1, [None, offsets, pa.py_buffer(data)])
-    try:
-        text.validate(full=True)
-    except pa.ArrowInvalid:
-        json_file.parse(data, name)  # says where
-        raise
 
 
 def _at(data: bytes, offset: int) -> str:

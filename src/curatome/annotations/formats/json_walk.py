@@ -190,7 +190,7 @@ def name_hash(data: Bytes, start: int, end: int) -> int:
     mix = _BASIS
     for i in range(start, end):
         mix = (mix ^ np.int64(data[i])) * _PRIME
-    return mix
+    return int(mix)
 
 
 @numba.njit(cache=True, nogil=True)

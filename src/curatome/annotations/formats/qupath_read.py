@@ -44,6 +44,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 def read_file(path: Path, image: str | None) -> Reading:
     """Every feature of a file; `Format.read` says the rest."""
     data = json_file.read_bytes(path)
+    json_file.require_utf8(data, path.name)
     reader = _Reader(path.name, image)
     with _resting_collector():
         chunks, layout = _read_large(data, reader) if len(data) >= LARGE else _read(data, reader)
