@@ -111,10 +111,10 @@ def _fingerprints(keys: Floats, image: Whole, reader: Whole) -> Bits:
     """(M,) a number for all that an object's reader marked on its image, whatever their names."""
     marks = hashed(keys)
     group = image * (int(reader.max(initial=0)) + 1) + reader
-    _, group = np.unique(group, return_inverse=True)
     total = np.zeros(int(group.max(initial=-1)) + 1, np.uint64)
     np.add.at(total, group, marks)
-    return total[group]
+    found: Bits = total[group]
+    return found
 
 
 def hashed(numbers: Floats) -> Bits:

@@ -21,6 +21,8 @@ Flags = npt.NDArray[np.bool_]
 
 MITOSIS_RADIUS_UM = 7.5
 
+_ROUNDED = 1 + 1e-9  # a distance equal to the radius matches, however its sum was rounded
+
 
 def match_points(
     x_um: Floats,
@@ -167,10 +169,9 @@ def _near(places: Floats, objects: Objects, radius_um: float) -> Candidates:
     """All pairs within the radius; images lie apart along a third axis, so that one tree does."""
     apart = 4.0 * radius_um * objects.image
     tree = cKDTree(np.column_stack([places, apart]))
-    near = tree.query_pairs(radius_um * (1 + 1e-9), output_type="ndarray").astype(np.int64)
+    near = tree.query_pairs(radius_um * _ROUNDED, output_type="ndarray").astype(np.int64)
     first, second = near.min(axis=1, initial=len(places)), near.max(axis=1, initial=-1)
     fits = objects.may_match(first, second)
     first, second = first[fits], second[fits]
     distance = np.hypot(*(places[first] - places[second]).T)
-    within = distance <= radius_um
-    return Candidates(first[within], second[within], distance[within] / radius_um)
+    return Candidates(first, second, distance / radius_um)

@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from curatome.agreement.matching.order import Column, numbers_of
 from curatome.agreement.matching.points import sides
-from curatome.agreement.matching.shapes import Shapes, checked, covers, touching
+from curatome.agreement.matching.shapes import Outlines, Shapes, checked, covers, touching
 from curatome.tables import Column as Field
 from curatome.tables import TableSpec
 
@@ -81,11 +81,12 @@ def _together(shapes: Shapes, reader: Whole, image: Whole, threshold: float) -> 
     """(N + M,) number of the group that each region hangs together with, by its first region."""
     order = np.argsort(image, kind="stable")
     ones, others = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    outlines = Outlines.of(shapes)
     for near in touching(shapes[order], image[order]):
         one, other = order[near[0]], order[near[1]]
         apart = reader[one] != reader[other]
         one, other = one[apart], other[apart]
-        hit, _ = covers(shapes, one, other, threshold, "overlap")
+        hit, _ = covers(outlines, one, other, threshold, "overlap")
         ones.append(one[hit])
         others.append(other[hit])
     ends = np.concatenate(ones), np.concatenate(others)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from curatome.agreement.matching.area import common_area
 from curatome.agreement.matching.graph import Candidates, items_of
 from curatome.agreement.matching.order import Column, Objects, hashed, in_order
 from curatome.agreement.matching.points import pairs_in, sides
@@ -20,7 +22,8 @@ Whole = npt.NDArray[np.int64]
 Shapes = npt.NDArray[np.object_]
 By = Literal["iou", "overlap"]
 
-_AT_ONCE = 1 << 16  # shapes, or pairs, of a block
+_AT_ONCE = 1 << 15  # shapes whose neighbors are looked at together
+_ROUNDED = 1 - 1e-9  # a cover equal to the threshold matches, however its areas were rounded
 
 
 def match_shapes(
@@ -92,15 +95,35 @@ def pair_shapes(
     return pairs_in(match_shapes(both, reader, image, threshold, by), len(first))
 
 
+@dataclass(frozen=True, eq=False)
+class Outlines:
+    """Shapes with what is asked of each of them many times.
+
+    Attributes:
+        shapes: (M,) valid polygons or multipolygons.
+        area: (M,) of each.
+        bounds: (M, 4) left, upper, right and lower end.
+    """
+
+    shapes: Shapes
+    area: Floats
+    bounds: Floats
+
+    @classmethod
+    def of(cls, shapes: Shapes) -> Outlines:
+        """Measure shapes."""
+        return cls(shapes, shapely.area(shapes), shapely.bounds(shapes))
+
+
 def covers(
-    shapes: Shapes, first: Whole, second: Whole, least: float, by: By
+    outlines: Outlines, first: Whole, second: Whole, least: float, by: By
 ) -> tuple[Whole, Floats]:
     """Which pairs of shapes reach a cover, and that cover.
 
-    What the bounds of two shapes rule out is not cut; two boxes are compared by their sides.
+    What the bounds of two shapes rule out is not worked out.
 
     Args:
-        shapes: (M,) valid polygons.
+        outlines: of all shapes.
         first: (P,) index into them.
         second: (P,) index into them.
         least: least IoU or overlap.
@@ -109,30 +132,15 @@ def covers(
     Returns:
         (Q,) positions among the pairs, ascending, and (Q,) their IoU or overlap.
     """
-    area, bounds = shapely.area(shapes), shapely.bounds(shapes)
-    sides_ = bounds[:, 2:] - bounds[:, :2]
-    is_box = (shapely.get_num_coordinates(shapes) == 5) & np.isclose(
-        area, sides_.prod(axis=1), rtol=1e-12, atol=0
-    )
-    kept: list[Whole] = []
-    found: list[Floats] = []
-    for begin in range(0, len(first), _AT_ONCE):
-        i, j = first[begin : begin + _AT_ONCE], second[begin : begin + _AT_ONCE]
-        low = np.maximum(bounds[i, :2], bounds[j, :2])
-        high = np.minimum(bounds[i, 2:], bounds[j, 2:])
-        common = np.maximum(high - low, 0).prod(axis=1)
-        cut = ~(is_box[i] & is_box[j])
-        most = np.where(cut, np.minimum(common, np.minimum(area[i], area[j])), common)
-        cut &= _share(most, area[i], area[j], by) >= least * (1 - 1e-12)
-        common[cut] = shapely.area(shapely.intersection(shapes[i[cut]], shapes[j[cut]]))
-        common[~cut] = most[~cut]
-        share = _share(common, area[i], area[j], by)
-        hit = np.flatnonzero(share >= least)
-        kept.append(begin + hit)
-        found.append(share[hit])
-    if not kept:
-        return np.empty(0, np.int64), np.empty(0)
-    return np.concatenate(kept), np.concatenate(found)
+    one, other = outlines.area[first], outlines.area[second]
+    low = np.maximum(outlines.bounds[first, :2], outlines.bounds[second, :2])
+    high = np.minimum(outlines.bounds[first, 2:], outlines.bounds[second, 2:])
+    most = np.minimum(np.maximum(high - low, 0).prod(axis=1), np.minimum(one, other))
+    near = np.flatnonzero(_share(most, one, other, by) >= least * _ROUNDED)
+    common = common_area(outlines.shapes, first[near], second[near])
+    share = _share(common, one[near], other[near], by)
+    hit = share >= least * _ROUNDED
+    return near[hit], share[hit]
 
 
 def touching(shapes: Shapes, image: Whole) -> Iterator[tuple[Whole, Whole]]:
@@ -188,10 +196,11 @@ def _share(common: Floats, one: Floats, other: Floats, by: By) -> Floats:
 
 def _alike(shapes: Shapes, objects: Objects, threshold: float, by: By) -> Candidates:
     blocks = [Candidates(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
+    outlines = Outlines.of(shapes)
     for first, second in touching(shapes, objects.image):
         fits = objects.may_match(first, second)
         one, other = first[fits], second[fits]
-        hit, share = covers(shapes, one, other, threshold, by)
+        hit, share = covers(outlines, one, other, threshold, by)
         blocks.append(Candidates(one[hit], other[hit], 1 - np.minimum(share, 1)))
     return Candidates(
         np.concatenate([b.first for b in blocks]),
