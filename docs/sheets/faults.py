@@ -248,6 +248,8 @@ PICTURES: dict[str, tuple[Painter, float]] = {
     "shifted_outlines": (_map, 0.5),
     "rough_outlines": (_map, 0.5),
     "cut_outlines": (_map, 0.5),
+    "merged_outlines": (_map, 0.5),
+    "split_outlines": (_map, 0.5),
 }
 """Fault: who paints it, and the strength at which it is planted."""
 

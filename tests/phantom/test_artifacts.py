@@ -15,7 +15,7 @@ from curatome.phantom.truth import ARTIFACTS, artifact_rows
 ARIA = SCANNERS["aria"]
 INKED = ("pen", "pen_circle", "pen_dots", "pen_scribble")
 # How far (µm) beyond its outline a kind may change anything.
-BESIDE = {"blur_band": 40, "blur_patch": 60, "coverslip": 25, "hemorrhage": 60, "fold": 22}
+BESIDE = {"blur_band": 40, "blur_patch": 60, "coverslip": 25, "hemorrhage": 6, "fold": 22}
 
 
 @pytest.fixture(scope="module")

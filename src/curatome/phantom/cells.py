@@ -35,10 +35,10 @@ elongated, but the other traits are rare.
 
 SIZES = np.array(
     [
-        [8.7, 0.20, 0.00, 0.00, 0.00],  # epithelial: the axis ratio follows from elongation
-        [8.9, 0.16, 0.00, 0.00, 0.00],  # tumor: likewise
-        [7.9, 0.23, 0.48, 0.96, 0.00],  # lymphocyte
-        [9.2, 0.24, 0.18, 0.44, 0.47],  # stromal
+        [9.6, 0.19, 0.00, 0.00, 0.00],  # epithelial: the axis ratio follows from elongation
+        [10.0, 0.16, 0.00, 0.00, 0.00],  # tumor: likewise
+        [7.5, 0.20, 0.55, 0.97, 0.00],  # lymphocyte
+        [10.0, 0.24, 0.19, 0.46, 0.43],  # stromal
         [1.0, 0.08, 1.00, 1.00, 0.00],  # mitosis: times the size of its phase
         [2.4, 0.35, 0.50, 1.00, 0.00],  # debris
         [3.6, 0.18, 0.80, 1.00, 0.00],  # apoptotic
@@ -46,9 +46,9 @@ SIZES = np.array(
         [11.5, 0.18, 0.55, 0.90, 0.00],  # hyperchromatic
         [8.0, 0.17, 0.62, 0.97, 0.00],  # plasma
         [9.8, 0.17, 0.48, 0.85, 0.00],  # macrophage
-        [8.3, 0.20, 0.22, 0.44, 0.42],  # endothelial
-        [9.8, 0.18, 0.20, 0.42, 0.40],  # spindle
-        [10.0, 0.19, 0.46, 0.97, 0.00],  # lymphoma
+        [8.6, 0.20, 0.24, 0.48, 0.42],  # endothelial
+        [11.0, 0.18, 0.20, 0.42, 0.40],  # spindle
+        [10.6, 0.17, 0.55, 0.97, 0.00],  # lymphoma
     ]
 )
 """For each class, of the whole nucleus, before it is cut: median equivalent diameter of its largest

@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from curatome.phantom.cells import ANAPHASE, APOPTOTIC
+from curatome.phantom.cells import ANAPHASE, APOPTOTIC, MITOSIS
 from curatome.phantom.compiled import compiled
 from curatome.phantom.noise import hashed
 from curatome.phantom.nuclei import Nuclei
@@ -27,14 +27,17 @@ _TURNS = np.arctan2(_WAYS[:, 1], _WAYS[:, 0])
 _ORDERS = np.arange(11)[:, None] * _TURNS
 _WAVES = np.stack([np.cos(_ORDERS), np.sin(_ORDERS)])
 """Cosine and sine (2, order, step) of the waves that make an outline uneven."""
+_BLUNT, _POINTED = 0.14, 1e9
+"""Waves outward stay below this, so that bumps are round and only clefts are sharp; but not in
+mitoses, whose chromosomes stick out."""
 _AREAS = 0.5 * np.sin(np.diff(np.append(_TURNS, _TURNS[0])) % (2 * math.pi))
 # For each class: unevenness in coarse and in fine waves, depth of an indentation at the side, and
 # greatest depth of the cleft that half of them have besides.
 _FORM = np.array(
     [
-        [0.034, 0.014, 0.00, 0.45],  # epithelial
-        [0.038, 0.008, 0.00, 0.20],  # tumor
-        [0.040, 0.015, 0.00, 0.45],  # lymphocyte
+        [0.042, 0.012, 0.11, 0.85],  # epithelial
+        [0.038, 0.008, 0.00, 0.48],  # tumor
+        [0.026, 0.006, 0.00, 0.12],  # lymphocyte
         [0.045, 0.015, 0.00, 0.42],  # stromal
         [0.110, 0.034, 0.00, 0.00],  # mitosis
         [0.150, 0.020, 0.00, 0.00],  # debris
@@ -45,7 +48,7 @@ _FORM = np.array(
         [0.030, 0.010, 0.42, 0.00],  # macrophage
         [0.040, 0.014, 0.05, 0.40],  # endothelial
         [0.040, 0.010, 0.00, 0.25],  # spindle
-        [0.045, 0.016, 0.06, 0.45],  # lymphoma
+        [0.040, 0.006, 0.06, 0.30],  # lymphoma
     ]
 )
 
@@ -69,8 +72,9 @@ def fill_radii(row: Floats, form: Floats, ways: tuple[Floats, Floats], radii: Fl
     waves, areas = ways
     kind, salt = int(row[5]), int(row[7])
     wrinkled, irregular = row[16], row[18]
-    coarse = form[kind, 0] + 0.105 * irregular**2
-    fine = form[kind, 1] + 0.030 * wrinkled**2.5
+    coarse = form[kind, 0] + 0.11 * irregular**2
+    fine = form[kind, 1] + 0.020 * wrinkled**2.5
+    blunt = _POINTED if kind == MITOSIS else _BLUNT
     steps = radii.shape[1]
     radii[0, :] = 1.0
     for order in range(3, waves.shape[1]):
@@ -86,8 +90,12 @@ def fill_radii(row: Floats, form: Floats, ways: tuple[Floats, Floats], radii: Fl
         for k in range(steps):
             wave = even * waves[0, order, k] + odd * waves[1, order, k]
             radii[0, k] += wave * (1.0 + near * waves[0, 1, k] + far * waves[1, 1, k])
+    for k in range(steps):
+        wave = radii[0, k] - 1.0
+        if wave > 0.0:
+            radii[0, k] = 1.0 + wave / (1.0 + wave / blunt)
     cleft = max(0.0, 2.0 * part_of(hashed(salt, 1, 21), 16) - 1.0) * form[kind, 3]
-    _indent(row, (form[kind, 2] + 0.28 * irregular**3, 0.34), waves, radii)
+    _indent(row, (form[kind, 2] + 0.36 * irregular**3, 0.34), waves, radii)
     _indent(row, (cleft, 0.20), waves, radii)
     area = 0.0
     for k in range(steps):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from curatome.phantom.effects import Spread
 from curatome.phantom.optics import SCANNERS, SITES
 from curatome.phantom.plan import DIAGNOSES
+from curatome.phantom.sizes import SizeSpread
 
 Floats = NDArray[np.float64]
 
@@ -25,6 +26,7 @@ MOST_SLIDES = 26
 SITE_SPREAD = Spread(turn=2.5, uptake=0.08, thickness=0.08)
 SCANNER_SPREAD = Spread(blur=0.10, sharpen=0.15, warmth=0.015, scale=0.002)
 SLIDE_SPREAD = Spread(turn=1.2, uptake=0.08, thickness=0.11, blur=0.12, sharpen=0.05, warmth=0.005)
+SIZE_SPREAD = SizeSpread(site=0.04, place=0.04, case=0.05, grade=0.13)
 
 
 def _equal() -> dict[str, float]:
@@ -51,6 +53,7 @@ class CohortDesign:
         scanner_spread: random effects of the scanner.
         slide_spread: random effects of the single slide and scan.
         unevenness: standard deviation of the logarithm of thickness within a slide.
+        size_spread: random effects of institution, body site and case on the size of nuclei.
         ihc: share of a case's further slides that are stained with DAB.
         membranes: share of the DAB slides whose marker is on membranes, not in nuclei.
         positive: least and greatest planted share of brown cells.
@@ -72,6 +75,7 @@ class CohortDesign:
     scanner_spread: Spread = SCANNER_SPREAD
     slide_spread: Spread = SLIDE_SPREAD
     unevenness: float = 0.08
+    size_spread: SizeSpread = SIZE_SPREAD
     ihc: float = 0.0
     membranes: float = 0.3
     positive: tuple[float, float] = (0.05, 0.9)

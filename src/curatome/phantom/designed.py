@@ -33,6 +33,8 @@ CASES = TableSpec(
         Column("sex", _TEXT, "F or M"),
         Column("body_site", _TEXT, "where the tissue is from"),
         Column("site", _TEXT, "institution"),
+        Column("nuclear_size", _REAL, "diameter of nuclei over the usual", "natural logarithm"),
+        Column("grade", _REAL, "diameter of neoplastic nuclei over that", "natural logarithm"),
         Column("alias_of", _TEXT, "the case that this one really is", nullable=True),
     ),
 )
@@ -88,13 +90,11 @@ class DesignedCohort:
         """
         if side_um < 200:
             raise ValueError(f"side_um must be at least 200. Got {side_um}.")
-        names = ("case", "diagnosis", "age", "sex", "body_site")
-        cases = {
-            row["case"]: Case(*(row[name] for name in names)) for row in self.cases.to_pylist()
-        }
+        cases = {row["case"]: row for row in self.cases.to_pylist()}
         return [self._plan(row, cases[row["case"]], side_um) for row in self.slides.to_pylist()]
 
-    def _plan(self, row: dict[str, Any], case: Case, side_um: float) -> SlidePlan:
+    def _plan(self, row: dict[str, Any], of: dict[str, Any], side_um: float) -> SlidePlan:
+        case = Case(*(of[name] for name in ("case", "diagnosis", "age", "sex", "body_site")))
         return SlidePlan(
             name=row["slide"],
             case=case,
@@ -112,6 +112,8 @@ class DesignedCohort:
             positive=row["positive"],
             effects=Effects(**{name: row[name] for name in NAMES}),
             unevenness=self.design.unevenness,
+            nuclear_size=of["nuclear_size"],
+            grade=of["grade"],
         )
 
 
@@ -125,6 +127,8 @@ class _Cases:
     age: Indices
     site: Indices
     biopsy: NDArray[np.bool_]
+    size: Floats
+    grade: Floats
     original: Indices
 
     def __len__(self) -> int:
@@ -163,18 +167,27 @@ def _prevalence(design: CohortDesign) -> Floats:
     return out
 
 
-def _cases(design: CohortDesign, rng: np.random.Generator) -> _Cases:
+def _cases(design: CohortDesign, rng: np.random.Generator, of_sizes: np.random.Generator) -> _Cases:
     prevalence, count = _prevalence(design), design.cases
     diagnosis = _pick(rng, np.tile(prevalence, (count, 1)))
     place, female, age = draw_patients(rng, list(design.prevalence), diagnosis)
     c = design.confounding if design.confounded == "site" else 0.0
     site = _pick(rng, factor_shares(prevalence, len(design.sites), c)[diagnosis])
     biopsy = rng.random(count) < design.biopsies
+    size, grade = design.size_spread.draw(of_sizes, site, place)
     twice = np.sort(rng.choice(count, design.aliases, replace=False))
     who = np.concatenate([np.arange(count), twice])
     original = np.concatenate([np.full(count, -1), twice])
     return _Cases(
-        diagnosis[who], place[who], female[who], age[who], site[who], biopsy[who], original
+        diagnosis=diagnosis[who],
+        place=place[who],
+        female=female[who],
+        age=age[who],
+        site=site[who],
+        biopsy=biopsy[who],
+        size=size[who],
+        grade=grade[who],
+        original=original,
     )
 
 
@@ -237,6 +250,8 @@ def _case_table(design: CohortDesign, cases: _Cases) -> pa.Table:
             "sex": np.where(cases.female, "F", "M").astype(object),
             "body_site": np.array(BODY_SITES, object)[cases.place],
             "site": np.array(design.sites, object)[cases.site],
+            "nuclear_size": cases.size,
+            "grade": cases.grade,
             "alias_of": [names[i] if i >= 0 else None for i in cases.original],
         }
     )
@@ -253,8 +268,8 @@ def design_cohort(design: CohortDesign, seed: int = 1) -> DesignedCohort:
         seed: decides everything.
     """
     # One stream for each question, so that changing one answer leaves the others alone.
-    streams = [np.random.default_rng([seed, 0xDE, k]) for k in range(7)]
-    cases = _cases(design, streams[0])
+    streams = [np.random.default_rng([seed, 0xDE, k]) for k in range(8)]
+    cases = _cases(design, streams[0], streams[7])
     slides = _slides(design, cases, streams[1])
     scanner = _scanners(design, cases, slides, streams[2])
     site = cases.site[slides.case]

@@ -131,7 +131,7 @@ def _whole(rng: np.random.Generator, rows: Rows, strength: Strengths) -> tuple[F
     )
     elongation, jitter = strength[:, ELONGATION].astype(float), rng.normal(0, 0.012, count)
     graded = ~np.isnan(elongation)
-    slim = 0.97 - 0.23 * elongation - 0.23 * elongation**2 + jitter.clip(-0.03, 0.03)
+    slim = 0.98 - 0.25 * elongation - 0.26 * elongation**2 + jitter.clip(-0.03, 0.03)
     ratio = np.where(graded, slim, ratio)
     diameter *= np.where(graded, 1 + 0.72 * strength[:, ENLARGEMENT], 1.0)
     form = diameter[:, None] / 2 * np.stack([ratio**-0.5, ratio**0.5], axis=1)
@@ -190,8 +190,22 @@ def spread_out(nuclei: Nuclei, partner: Integers) -> Nuclei:
     return replace(nuclei, x=x, y=y)
 
 
-def make_nuclei(tissue: Blobs, regions: Regions, look: Floats, rng: np.random.Generator) -> Nuclei:
-    """All nuclei of a slide: stroma first, then region by region."""
-    rows = lay_out(tissue, regions, look, rng)
+def make_nuclei(
+    tissue: Blobs,
+    regions: Regions,
+    look: Floats,
+    rng: np.random.Generator,
+    sizes: Floats | None = None,
+) -> Nuclei:
+    """All nuclei of a slide: stroma first, then region by region.
+
+    Args:
+        tissue: outlines of the pieces of tissue.
+        regions: outlines of what lies in them.
+        look: look numbers (`fabric.look_numbers`).
+        rng: source of randomness.
+        sizes: (C,), diameter of each class over the usual (`sizes.class_factors`); None: 1.
+    """
+    rows = lay_out(tissue, regions, look, rng, np.ones(len(CLASSES)) if sizes is None else sizes)
     strength, partner = _traits(rng, rows)
     return spread_out(shaped(rng, rows, strength), partner)

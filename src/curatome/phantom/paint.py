@@ -24,7 +24,7 @@ place of its chromatin in the noise texture, texels."""
 
 _SEEN = 0.08
 """Up to this strength a trait hardly changes a pixel within a nucleus, and is left out."""
-_REACH_UM = 24.0
+_REACH_UM = 36.0
 """No nucleus, with what surrounds it, reaches further from its center."""
 # For each class: eosin, strength of the membrane, paleness within, clock-face clumps of chromatin.
 _LOOK = np.array(

@@ -48,6 +48,19 @@ _IN_TUMOR: Mix = {
 }
 _IN_STROMA: Mix = {LYMPHOCYTE: 0.07, PLASMA: 0.025, MACROPHAGE: 0.025}
 
+_OWN = {
+    fabric.GLAND: EPITHELIAL,
+    fabric.TUMOR: TUMOR,
+    fabric.IN_SITU: TUMOR,
+    fabric.INFLAMMATION: LYMPHOCYTE,
+    fabric.VESSEL: ENDOTHELIAL,
+    fabric.ADENOMA: TUMOR,
+    fabric.MUCINOUS: TUMOR,
+    fabric.SPINDLE: SPINDLE,
+    fabric.LYMPHOMA: LYMPHOMA,
+}
+"""The class that makes up each kind of tissue; in the others nuclei lie far apart."""
+
 
 @dataclass(frozen=True)
 class _Around:
@@ -56,12 +69,18 @@ class _Around:
     regions: Regions
     look: Floats
     rng: np.random.Generator
+    sizes: Floats
+
+    def pitch(self, index: int, usual: float) -> float:
+        """The usual spacing (µm) in region `index`, times the size of its own nuclei."""
+        return usual * float(self.sizes[_OWN.get(int(self.regions.kind[index]), STROMAL)])
 
     def grid(
         self, index: int, pitch: float, jitter: float, inset: float, within: Blobs | None = None
     ) -> tuple[Floats, Floats]:
         """Jittered points inside a region (or outline), `inset` µm deep or more, and depths."""
         blobs = self.regions if within is None else within
+        pitch = pitch if within is not None else self.pitch(index, pitch)
         center, reach = blobs.center[index], float(blobs.radii[index].max())
         box = (*(center - reach), *(center + reach))
         points = jittered_points(self.rng, box, pitch, jitter)
@@ -75,7 +94,7 @@ class _Around:
 
     def ring(self, index: int, inset: float, pitch: float) -> tuple[Floats, Floats]:
         """Points along the outline of region `index`, `inset` µm inside, and outward angles."""
-        radii = self.regions.radii[index]
+        radii, pitch = self.regions.radii[index], self.pitch(index, pitch)
         count = max(6, int(2 * math.pi * (radii.mean() - inset) / pitch))
         turn = (np.arange(count) + self.rng.uniform(-0.22, 0.22, count)) * 2 * math.pi / count
         way = np.stack([np.cos(turn), np.sin(turn)], axis=1)
@@ -119,7 +138,7 @@ def _rows(
 
 
 def _in_gland(around: _Around, index: int) -> Rows:
-    points, turn = around.ring(index, 6.8, 9.2)
+    points, turn = around.ring(index, 7.0, 9.9)
     points = points + around.rng.normal(0, 0.5, points.shape)
     kind = around.mixed(len(points), EPITHELIAL, {LYMPHOCYTE: 0.05})
     return _rows(points, turn + around.rng.normal(0, 0.12, len(turn)), kind)
@@ -133,7 +152,7 @@ def _in_fat(around: _Around, index: int) -> Rows:
 
 
 def _in_tumor(around: _Around, index: int) -> Rows:
-    points, _ = around.grid(index, 14.8, 0.21, 7.0)
+    points, _ = around.grid(index, 16.2, 0.21, 7.0)
     nest = ground.nest_values(texture(1), around.look, points)
     kind = around.mixed(len(points), TUMOR, _IN_TUMOR)
     septum = nest <= 0.17
@@ -147,7 +166,7 @@ def _in_tumor(around: _Around, index: int) -> Rows:
 
 def _in_duct(around: _Around, index: int) -> Rows:
     rim, turn = around.ring(index, 2.4, 13.0)
-    points, depth = around.grid(index, 12.8, 0.24, 9.0)
+    points, depth = around.grid(index, 14.0, 0.24, 9.0)
     points = points[ground.holes(around.look, points, depth) < -3.5]
     kind = around.mixed(len(points), TUMOR, {MITOSIS: 0.003, APOPTOTIC: 0.004, LYMPHOCYTE: 0.02})
     flat = _rows(rim, turn + math.pi / 2, STROMAL, 0.8)
@@ -157,7 +176,7 @@ def _in_duct(around: _Around, index: int) -> Rows:
 def _in_inflammation(around: _Around, index: int) -> Rows:
     """Lymphocytes; in the middle of a large aggregate the larger cells of a germinal center."""
     rng = around.rng
-    points, depth = around.grid(index, 8.4, 0.27, 5.0)
+    points, depth = around.grid(index, 8.1, 0.27, 5.0)
     germinal = depth > fabric.GERMINAL_UM
     crowd = np.where(germinal, 0.55, np.clip(depth / 40.0, 0.35, 0.93))
     keep = (rng.random(len(points)) < crowd) & ~(
@@ -165,7 +184,7 @@ def _in_inflammation(around: _Around, index: int) -> Rows:
     )
     points, germinal = points[keep], germinal[keep]
     outer = around.mixed(
-        len(points), LYMPHOCYTE, {PLASMA: 0.08, MACROPHAGE: 0.05, ENDOTHELIAL: 0.03}
+        len(points), LYMPHOCYTE, {PLASMA: 0.08, MACROPHAGE: 0.04, ENDOTHELIAL: 0.015}
     )
     inner = around.mixed(len(points), LYMPHOCYTE, {MITOSIS: 0.008, APOPTOTIC: 0.012})
     kind, scale = np.where(germinal, inner, outer), np.where(germinal, 1.28, 1.0)
@@ -187,7 +206,7 @@ def _in_vessel(around: _Around, index: int) -> Rows:
 def _in_adenoma(around: _Around, index: int) -> Rows:
     """Crowded columns of nuclei along the walls of back-to-back glands, stroma in the strips."""
     rng = around.rng
-    points, _ = around.grid(index, 10.8, 0.22, 4.0)
+    points, _ = around.grid(index, 11.8, 0.22, 4.0)
     glands = ground.crowded_glands(texture(1), around.look, points)
     basal = (glands[:, 0] > 3.5) & (glands[:, 0] < fabric.CROWDED_UM - 8.0)
     own, upright = points[basal], np.arctan2(glands[basal, 2], glands[basal, 1])
@@ -202,7 +221,7 @@ def _in_adenoma(around: _Around, index: int) -> Rows:
 def _in_mucinous(around: _Around, index: int) -> Rows:
     """Clusters that float in lakes of mucin, and thin septa between the lakes."""
     rng = around.rng
-    points, _ = around.grid(index, 12.0, 0.22, 4.0)
+    points, _ = around.grid(index, 13.2, 0.22, 4.0)
     mucin = ground.mucin(texture(1), around.look, points)
     cluster = points[mucin[:, 0] > 3.0]
     kind = around.mixed(len(cluster), TUMOR, {APOPTOTIC: 0.008, MITOSIS: 0.003})
@@ -215,7 +234,7 @@ def _in_mucinous(around: _Around, index: int) -> Rows:
 
 def _in_spindle(around: _Around, index: int) -> Rows:
     rng = around.rng
-    points, _ = around.grid(index, 12.8, 0.34, 4.0)
+    points, _ = around.grid(index, 14.0, 0.34, 4.0)
     turn = ground.fascicles(texture(1), around.look, points)
     across = turn < -9.0
     mix = {MITOSIS: 0.006, LYMPHOCYTE: 0.05, HYPERCHROMATIC: 0.006, APOPTOTIC: 0.003}
@@ -226,7 +245,7 @@ def _in_spindle(around: _Around, index: int) -> Rows:
 
 def _in_lymphoma(around: _Around, index: int) -> Rows:
     """Sheets of one cell, and starry macrophages with apoptotic bodies in them."""
-    points, _ = around.grid(index, 10.9, 0.24, 4.0)
+    points, _ = around.grid(index, 11.4, 0.24, 4.0)
     star = ground.macrophages(around.look, points)
     points, star = points[(star < -2.5) | (star > 2.0)], star[(star < -2.5) | (star > 2.0)]
     kind = around.mixed(len(points), LYMPHOMA, {MITOSIS: 0.012, APOPTOTIC: 0.006, LYMPHOCYTE: 0.10})
@@ -286,9 +305,21 @@ def _in_region(around: _Around, index: int) -> Rows:
     return np.concatenate([rows[stays], _of_stroma(around, instead)])
 
 
-def lay_out(tissue: Blobs, regions: Regions, look: Floats, rng: np.random.Generator) -> Rows:
-    """Places of all nuclei of a slide: stroma first, then region by region."""
-    around = _Around(regions, look, rng)
+def lay_out(
+    tissue: Blobs, regions: Regions, look: Floats, rng: np.random.Generator, sizes: Floats
+) -> Rows:
+    """Places of all nuclei of a slide: stroma first, then region by region.
+
+    Args:
+        tissue: outlines of the pieces of tissue.
+        regions: outlines of what lies in them.
+        look: look numbers (`fabric.look_numbers`).
+        rng: source of randomness.
+        sizes: (C,), diameter of each class over the usual; nuclei are spaced accordingly.
+    """
+    around = _Around(regions, look, rng, sizes)
     rows = [_in_stroma(tissue, around, piece) for piece in range(len(tissue))]
     rows += [_in_region(around, index) for index in range(len(regions))]
-    return np.concatenate(rows)
+    out = np.concatenate(rows)
+    out[:, 4] *= sizes[out[:, 3].astype(np.int64)]
+    return out

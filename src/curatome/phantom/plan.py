@@ -80,6 +80,8 @@ class SlidePlan:
         effects: what is added to the reference stain and to the scanner; None: stain and scanner
             are those of `SITES` and `SCANNERS`.
         unevenness: standard deviation of the logarithm of thickness within the slide.
+        nuclear_size: natural logarithm of the diameter of nuclei over the usual (`sizes`).
+        grade: natural logarithm of the diameter of neoplastic nuclei over that.
     """
 
     name: str
@@ -99,6 +101,8 @@ class SlidePlan:
     positive: float = 0.0
     effects: Effects | None = None
     unevenness: float = 0.0
+    nuclear_size: float = 0.0
+    grade: float = 0.0
 
     @property
     def optics(self) -> Scanner:

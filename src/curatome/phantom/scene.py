@@ -18,6 +18,7 @@ from curatome.phantom.noise import LONGEST_UM, Texture, texture
 from curatome.phantom.nuclei import Nuclei, jittered_points, make_nuclei
 from curatome.phantom.plan import SlidePlan
 from curatome.phantom.shapes import Blobs, Form, Regions, directions, locate, random_radii
+from curatome.phantom.sizes import class_factors
 
 Floats = NDArray[np.float64]
 
@@ -238,7 +239,8 @@ def make_scene(plan: SlidePlan, correlation_um: Mapping[str, float] | None = Non
     lesions = _lesions(plan, room, streams[2])
     glands = _glands(plan, look, room, streams[3])
     regions = _regions(Blobs.joined([*lesions, glands]), lengths, streams[6])
-    nuclei = make_nuclei(tissue, regions, look, streams[4])
+    sizes = class_factors(plan.nuclear_size, plan.grade)
+    nuclei = make_nuclei(tissue, regions, look, streams[4], sizes)
     outline = shapely.union_all(tissue.polygons())
     shown = np.isin(regions.kind, [fabric.KINDS.index(name) for name in fabric.LESIONS])
     artifacts = make_artifacts(plan, outline, streams[5], tuple(regions.polygons()[shown]))

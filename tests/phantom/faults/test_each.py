@@ -334,3 +334,52 @@ def test_an_outline_that_a_habit_would_shrink_to_nothing_stays(clean):
     moved = shapely.distance(shapely.centroid(new), shapely.centroid(old)) * scales(clean)
     assert moved.max() < 2.0
     assert shapely.covers(old, new).all()
+
+
+def test_two_neighbors_lie_in_one_outline(clean):
+    """Strength 1: whoever had a neighbor in reach is merged, and its outline holds both."""
+    tables = plant(clean, "merged_outlines", 1.0)
+    before = dict(zip(clean.annotations["annotation"].to_pylist(), shapes(clean), strict=True))
+    after = dict(zip(tables.annotations["annotation"].to_pylist(), shapes(tables), strict=True))
+    slide = dict(zip(before, clean.annotations["image"].to_pylist(), strict=True))
+    grown = [key for key in after if not after[key].equals(before[key])]
+    gone = before.keys() - after.keys()
+    assert len(grown) == len(gone) > 100
+    for key in grown:
+        held = [k for k in gone if slide[k] == slide[key] and after[key].covers(before[k].centroid)]
+        assert len(held) >= 1
+        assert after[key].buffer(1e-6).covers(before[key])
+    kinds = dict(zip(before, clean.annotations["kind"].to_pylist(), strict=True))
+    left = [k for k in after if kinds[k] == "polygon" and k not in set(grown)]
+    apart = [
+        before[a].distance(before[b]) * scale_of(clean, slide[a])
+        for i, a in enumerate(left)
+        for b in left[:i]
+        if slide[a] == slide[b]
+    ]
+    assert min(apart) > 120.0
+    near = plant(clean, "merged_outlines", 1.0, reach_um=40.0)
+    assert 0 < 800 - near.annotations.num_rows < len(gone)
+
+
+def scale_of(tables, slide):
+    return next(row["mpp"] for row in tables.images.to_pylist() if row["slide"] == slide)
+
+
+def test_one_object_is_drawn_as_two(clean):
+    tables = plant(clean, "split_outlines", 0.25)
+    polygons = (column(clean.annotations, "kind") == "polygon").sum()
+    added = tables.annotations.slice(800).to_pylist()
+    assert len(added) == round(0.25 * polygons)
+    old, new = shapes(clean), shapes(tables)
+    cut = np.flatnonzero(~shapely.equals(old, new[:800]))
+    assert len(cut) == len(added)
+    for k, (row, half) in enumerate(zip(added, new[800:], strict=True)):
+        whole = cut[k]
+        assert row["labels"] == clean.annotations["labels"][int(whole)].as_py()
+        assert row["image"] == clean.annotations["image"][int(whole)].as_py()
+        # Both halves lie within the object and share nothing; between them a slit is open.
+        assert old[whole].buffer(1e-6).covers(shapely.union(half, new[whole]))
+        assert not half.intersects(new[whole])
+        lost = 1 - (half.area + new[whole].area) / old[whole].area
+        assert 0 < lost < 0.2

@@ -15,14 +15,17 @@ from curatome.phantom.artifacts.artifact import (
 )
 from curatome.phantom.artifacts.blot import Blot, depth_in_blot, uneven_blot
 from curatome.phantom.compiled import compiled
-from curatome.phantom.noise import Texture, cell_distances, ramp, sample
+from curatome.phantom.noise import Texture, nearest_cell, ramp, sample
 from curatome.phantom.optics import Planes
 
 Floats = NDArray[np.float64]
 
 _CELL_UM = 6.4
 """Pitch of packed red cells; fixed in paraffin they are about 6 to 7 µm wide."""
-_FADE_UM = 40.0
+STRAY_UM = 4.0
+"""No red cell lies further outside of the outline; half a cell's width."""
+LOOSE_UM = 22.0
+"""So far within it cells lie loosely; deeper they are packed."""
 
 
 def make_blood(request: Request, ground: Ground, rng: np.random.Generator) -> list[Artifact]:
@@ -39,7 +42,7 @@ def make_blood(request: Request, ground: Ground, rng: np.random.Generator) -> li
             strength=request.strength,
             outline=blot.polygon().intersection(ground.tissue),
             shape=blot,
-            bounds=around(blot.polygon(), _FADE_UM),
+            bounds=around(blot.polygon(), STRAY_UM),
             texture=texture_origin(rng),
         )
     ]
@@ -59,16 +62,17 @@ def _bleed(
     x0, y0, mpp = grid
     for j in range(depth.shape[0]):
         for i in range(depth.shape[1]):
-            if depth[j, i] <= -40.0 or inside[j, i] < 0:
+            if depth[j, i] <= -STRAY_UM or inside[j, i] < 0:
                 continue
             x, y = x0 + i * mpp, y0 + j * mpp
-            near, wall = cell_distances(x / 6.4, y / 6.4, 23)
-            # Whether a cell is there is decided where it is: by the cloud at its middle's scale.
+            near, wall, own = nearest_cell(x / _CELL_UM, y / _CELL_UM, 23)
+            # Each cell is there or not: fewer where a slow cloud is thin, and toward the border.
             cloud = sample(field, x / 22.0 + u0, y / 22.0 + v0)
-            packed = ramp(-40.0, 40.0, depth[j, i] + 50.0 * (cloud - 0.5))
-            seen = ramp(0.35, 0.60, packed * (0.6 + 0.5 * strength) + 0.25 * (cloud - 0.5))
-            disk = ramp(0.02, 0.12, wall) * ramp(0.64, 0.50, near) * seen
-            tone = 0.85 + 0.30 * ramp(0.10, 0.40, near)
+            chance = ramp(-STRAY_UM, LOOSE_UM, depth[j, i] + 24.0 * (cloud - 0.5))
+            chance *= ramp(-STRAY_UM, 0.0, depth[j, i]) * (0.75 + 0.5 * strength)
+            seen = ramp(0.0, 0.12, chance - 0.02 - 0.9 * ((own >> 7) & 255) / 255.0)
+            disk = ramp(0.02, 0.12, wall) * ramp(0.62, 0.48, near) * seen
+            tone = 0.82 + 0.30 * ramp(0.05, 0.40, near) + 0.12 * (((own >> 15) & 255) / 255.0 - 0.5)
             bare = 1.0 - 0.75 * disk
             dyes[0, j, i] = np.float32(dyes[0, j, i] * bare)
             dyes[1, j, i] = np.float32(dyes[1, j, i] * bare + 0.95 * tone * disk)
@@ -81,6 +85,6 @@ def bleed(
     blot = artifact.shape
     assert isinstance(blot, Blot)
     depth = np.empty(inside.shape, np.float32)
-    if depth_in_blot(blot.center, blot.radii, grid, _FADE_UM, depth):
+    if depth_in_blot(blot.center, blot.radii, grid, STRAY_UM, depth):
         look = np.array([artifact.strength, *artifact.texture])
         _bleed(field, depth, look, grid, (inside, dyes))
