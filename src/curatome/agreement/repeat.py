@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -92,8 +91,7 @@ def _paired(
         }
     )
     both = _columns(ratings(again, labels), tuple(f"read {one}" for one in reads))
-    judged: npt.NDArray[np.bool_] = both.seen.all(axis=1)
-    both = both.take(judged)
+    both = both.take(np.flatnonzero(both.seen.all(axis=1)))
     row = pc.index_in(both.items, own)
     items = kept["item"].combine_chunks().take(row)
     return replace(both, items=items), who.combine_chunks().take(row)
