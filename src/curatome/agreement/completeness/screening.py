@@ -7,15 +7,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
+from scipy.special import stdtrit
 
 from curatome.errors import TableError
 from curatome.findings import Measure
 
 Floats = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.int64]
 
 _METHOD = (
-    "ratio of areas per slide, quasi-Poisson log-normal interval; "
+    "ratio of areas per slide, log-normal interval from unequal fields; "
     "fields not looked at are taken to be as rich as those looked at"
 )
 
@@ -32,8 +33,8 @@ def screening(
     On each slide the density of the fields looked at is taken for that of the rest. That holds
     for fields chosen by chance or by a grid; where hot spots were chosen, it makes completeness
     too low. Objects overlooked within the fields are not counted here: multiply with
-    `completeness`. How unequal fields are widens the interval (quasi-Poisson, McCullagh & Nelder,
-    Generalized Linear Models, 1989, section 4.5; prediction of the unseen part with it).
+    `completeness`. The interval comes from how unequal the fields of a slide are (sampling
+    without replacement, Cochran, Sampling Techniques, 1977, section 2.8).
 
     Args:
         slides: (F,) the slide of each field.
@@ -66,18 +67,19 @@ def screening(
         clusters=len(known),
         method="area looked at over tissue",
     )
-    ratio = np.where(looked > 0, (total - looked) / np.where(looked > 0, looked, 1), np.nan)
-    rest = _unseen_without_fields(seen, looked, total)
-    unseen = float(np.nansum(seen * ratio) + rest.sum())
-    spread = _dispersion(slide, found, area) * (float(np.nansum(seen * ratio**2)) + unseen)
-    spread += float((rest**2).sum()) / max(seen.sum(), 1)
-    low, high = _share(float(seen.sum()), unseen, spread, level)
+    known_part = looked > 0
+    ratio = np.where(known_part, total - looked, 0) / np.where(known_part, looked, 1)
+    rest, rest_variance = _without_fields(seen, looked, total)
+    unseen = float(seen @ ratio + rest)
+    variance = _within(slide, found, area, ratio) + rest_variance
+    free = max(1, len(names) - int(known_part.sum()))
+    low, high = _share(float(seen.sum()), unseen, variance, float(stdtrit(free, (1 + level) / 2)))
     value = seen.sum() / (seen.sum() + unseen) if seen.sum() else math.nan
-    return [
-        extent,
-        Measure("screening_completeness", "all", value, low, high, level, int(seen.sum()),
-                len(known), "fraction", _METHOD),
-    ]  # fmt: skip
+    n, clusters = int(seen.sum()), len(known)
+    screened = Measure(
+        "screening_completeness", "all", value, low, high, level, n, clusters, "fraction", _METHOD
+    )
+    return [extent, screened]
 
 
 def _totals(
@@ -94,28 +96,43 @@ def _totals(
     return known, np.array([tissue[name] for name in known.tolist()], np.float64)
 
 
-def _unseen_without_fields(seen: Floats, looked: Floats, total: Floats) -> Floats:
-    """Objects of slides that nobody looked at, by the density of all the others."""
-    density = seen.sum() / looked.sum() if looked.sum() > 0 else 0.0
-    return np.where(looked > 0, 0.0, density * total)
+def _without_fields(seen: Floats, looked: Floats, total: Floats) -> tuple[float, float]:
+    """Objects of slides that nobody looked at, by the others' density, and their variance."""
+    read = looked > 0
+    extent = total[~read]
+    if not read.any() or not len(extent):
+        return 0.0, 0.0
+    expected = seen.sum() / looked.sum() * extent.sum()
+    density = seen[read] / looked[read]
+    spread = float(density.var(ddof=1)) if len(density) > 1 else 0.0
+    weight = float((extent**2).sum() + extent.sum() ** 2 / len(density))
+    return float(expected), float(expected + spread * weight)
 
 
-def _dispersion(slide: npt.NDArray[np.int64], found: Floats, area: Floats) -> float:
-    """Pearson's variance of fields over what chance alone gives, within slides; at least 1."""
-    seen, looked = np.bincount(slide, found), np.bincount(slide, area)
+def _within(slide: Whole, found: Floats, area: Floats, ratio: Floats) -> float:
+    """Variance of the unseen from how unequal a slide's fields are; no less than by chance.
+
+    With k fields, residuals e of their counts and r times their area unseen, it is
+    r (1 + r) k/(k-1) Σe² on each slide: sampling without replacement.
+    """
+    fields = np.bincount(slide, minlength=len(ratio))
+    seen = np.bincount(slide, found, len(ratio))
+    looked = np.bincount(slide, area, len(ratio))
     expected = seen[slide] / looked[slide] * area
-    free = len(found) - int((looked > 0).sum())
-    some = expected > 0
-    if free < 1 or not some.any():
-        return 1.0
-    squares = (found[some] - expected[some]) ** 2 / expected[some]
-    return max(1.0, float(squares.sum()) / free)
+    squares = np.bincount(slide, (found - expected) ** 2, len(ratio))
+    chance = float(seen @ (ratio * (1 + ratio)))
+    several = fields > 1
+    scale = np.where(several, fields / np.maximum(fields - 1, 1), 0.0)
+    unequal = float((squares * scale) @ (ratio * (1 + ratio)))
+    # Slides with one field: as uneven, compared with chance, as the others are.
+    share = float(seen[several] @ (ratio * (1 + ratio))[several])
+    return max(chance, chance * unequal / share) if share > 0 else chance
 
 
-def _share(seen: float, unseen: float, variance: float, level: float) -> tuple[float, float]:
+def _share(seen: float, unseen: float, variance: float, quantile: float) -> tuple[float, float]:
     if seen <= 0:
         return 0.0, 1.0
     if unseen <= 0:
         return 1.0, 1.0
-    spread = math.exp(float(ndtri((1 + level) / 2)) * math.sqrt(math.log1p(variance / unseen**2)))
+    spread = math.exp(quantile * math.sqrt(math.log1p(variance / unseen**2)))
     return seen / (seen + unseen * spread), seen / (seen + unseen / spread)
