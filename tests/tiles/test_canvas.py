@@ -5,7 +5,7 @@ import tifffile
 from curatome.protocol import BuildSettings
 from curatome.slides.readers import open_slide
 from curatome.tiles import canvas
-from curatome.tiles.canvas import render_tile
+from curatome.tiles.canvas import Canvas
 from curatome.tiles.plane import choose_plane
 from curatome.units import Mpp
 
@@ -37,7 +37,7 @@ def test_the_last_row_of_a_canvas_can_be_rendered_alone(pyramid, step, more):
     slide = open_slide(path)
     plane = choose_plane(slide.facts.levels, Mpp(0.25, 0.25), 0.25 * step, BuildSettings())
     last = plane.height - 1
-    tile = render_tile(slide, plane, (0, last), 8)
+    tile = Canvas().tile(slide, plane, (0, last), 8)
     wanted = float(whole[int(last * step) :].mean())
     assert abs(float(tile[0, : min(8, plane.width)].mean()) - wanted) < 8
     assert (tile[1:] == 255).all()
@@ -48,5 +48,5 @@ def test_every_strip_is_a_sign_of_life(pyramid, monkeypatch):
     slide, told = open_slide(path), []
     monkeypatch.setattr(canvas, "progress", lambda **counts: told.append(counts))
     plane = choose_plane(slide.facts.levels, Mpp(0.25, 0.25), 0.25, BuildSettings())
-    render_tile(slide, plane, (0, 0), 1024)
+    Canvas().tile(slide, plane, (0, 0), 1024)
     assert told == [{"blocks": 1}] * 4

@@ -90,6 +90,28 @@ class Canvas:
         canvas[lowest - top :] = PAD_VALUE
         yield Rendered(canvas, left, top, bottom)
 
+    def tile(self, slide: SlideReader, plane: Plane, corner: tuple[int, int], side: int) -> Pixels:
+        """One tile, (side, side, 3) uint8, valid until the next one.
+
+        Args:
+            slide: the open slide.
+            plane: the canvas.
+            corner: left and top of the tile in canvas pixels.
+            side: its edge in canvas pixels.
+
+        Raises:
+            UnreadableSlide: pixels cannot be decoded.
+        """
+        out = self._shaped(side, side)
+        if side > _STRIP_PX or not _fill(slide, plane, corner, out):
+            x, y = corner
+            *_, last = self.render(slide, plane, np.array([[x, y, x + side, y + side]], np.int64))
+            return last.canvas
+        if self._convert is not None:
+            out[:] = self._convert(out)
+        progress(blocks=1)
+        return out
+
     def _shaped(self, height: int, width: int) -> Pixels:
         size = height * width * 3
         if self._memory.size < size:
@@ -97,21 +119,20 @@ class Canvas:
         return self._memory[:size].reshape(height, width, 3)
 
 
-def render_tile(slide: SlideReader, plane: Plane, corner: tuple[int, int], side: int) -> Pixels:
-    """One tile, (side, side, 3) uint8.
+def as_stored(slide: SlideReader, plane: Plane) -> bool:
+    """Whether the plane's pixels are those that the slide's level gives, without resampling."""
+    level = slide.facts.levels[plane.level]
+    source = level.downsample_x * plane.shrink, level.downsample_y * plane.shrink
+    return source == (plane.step_x, plane.step_y) and isinstance(slide, StoredTileReader)
 
-    Args:
-        slide: the open slide.
-        plane: the canvas.
-        corner: left and top of the tile in canvas pixels.
-        side: its edge in canvas pixels.
 
-    Raises:
-        UnreadableSlide: pixels cannot be decoded.
-    """
-    x, y = corner
-    *_, last = Canvas().render(slide, plane, np.array([[x, y, x + side, y + side]], np.int64))
-    return last.canvas
+def _fill(slide: SlideReader, plane: Plane, corner: tuple[int, int], out: Pixels) -> bool:
+    """Decode straight into `out`; whether that could be done."""
+    return (
+        as_stored(slide, plane)
+        and isinstance(slide, StoredTileReader)
+        and slide.fill(plane.level, corner, plane.shrink, out)
+    )
 
 
 def _reduction(slide: SlideReader, plane: Plane) -> float:
@@ -122,16 +143,11 @@ def _reduction(slide: SlideReader, plane: Plane) -> float:
 
 
 def _render_piece(slide: SlideReader, plane: Plane, corner: tuple[int, int], out: Pixels) -> None:
+    if _fill(slide, plane, corner, out):
+        return
     level = slide.facts.levels[plane.level]
     x, y = corner[0] * plane.step_x, corner[1] * plane.step_y
     source_x, source_y = level.downsample_x * plane.shrink, level.downsample_y * plane.shrink
-    as_stored = (source_x, source_y) == (plane.step_x, plane.step_y)
-    if (
-        as_stored
-        and isinstance(slide, StoredTileReader)
-        and slide.fill(plane.level, corner, plane.shrink, out)
-    ):
-        return
     margin_x = _MARGIN * source_x if source_x > plane.step_x else 0.0
     margin_y = _MARGIN * source_y if source_y > plane.step_y else 0.0
     # The level may end a little before the canvas does; its last pixel continues then.

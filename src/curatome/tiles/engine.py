@@ -18,7 +18,7 @@ from curatome.jobs import progress, stage
 from curatome.location import Location, joined
 from curatome.slides.opening import opened_slide
 from curatome.slides.readers.base import Pixels, SlideReader
-from curatome.tiles.canvas import Boxes, Canvas
+from curatome.tiles.canvas import Boxes, Canvas, as_stored
 from curatome.tiles.encode import EXTENSION, ToSrgb, encode
 from curatome.tiles.grid import Indices, ScaleTiles
 from curatome.tiles.native import copied_tiles, native_level
@@ -105,16 +105,30 @@ def cut_tiles(
     memory = Canvas(convert)
     for block in _blocks(plan, chosen):
         stage("cut tiles")
-        plane = plan[next(iter(block))].plane
-        boxes = np.concatenate([_boxes(plan[name], indices) for name, indices in block.items()])
-        waiting = {name: deque(indices.tolist()) for name, indices in block.items()}
-        for rendered in memory.render(slide, plane, boxes):
-            for name, queue in waiting.items():
-                tiles, side = plan[name], plan[name].scale.side_px
-                while queue and tiles.y[queue[0]] + side <= rendered.done:
-                    index = queue.popleft()
-                    x, y = tiles.x[index] - rendered.left, tiles.y[index] - rendered.top
-                    yield name, index, rendered.canvas[y : y + side, x : x + side]
+        name, *others = block
+        tiles, side = plan[name], plan[name].scale.side_px
+        apart = not others and tiles.scale.stride >= side
+        if apart and as_stored(slide, tiles.plane):
+            for index in block[name].tolist():
+                corner = int(tiles.x[index]), int(tiles.y[index])
+                yield name, index, memory.tile(slide, tiles.plane, corner, side)
+        else:
+            yield from _cut_block(slide, plan, block, memory)
+
+
+def _cut_block(
+    slide: SlideReader, plan: Plan, block: Chosen, memory: Canvas
+) -> Iterator[tuple[str, int, Pixels]]:
+    plane = plan[next(iter(block))].plane
+    boxes = np.concatenate([_boxes(plan[name], indices) for name, indices in block.items()])
+    waiting = {name: deque(indices.tolist()) for name, indices in block.items()}
+    for rendered in memory.render(slide, plane, boxes):
+        for name, queue in waiting.items():
+            tiles, side = plan[name], plan[name].scale.side_px
+            while queue and tiles.y[queue[0]] + side <= rendered.done:
+                index = queue.popleft()
+                x, y = tiles.x[index] - rendered.left, tiles.y[index] - rendered.top
+                yield name, index, rendered.canvas[y : y + side, x : x + side]
 
 
 def _blocks(plan: Plan, chosen: Chosen) -> Iterator[dict[str, Indices]]:
@@ -150,8 +164,10 @@ def _encoded_tiles(
     # Encoders want whole arrays; memory that is used again costs half as much as fresh memory.
     whole = {name: np.empty((plan[name].scale.side_px,) * 2 + (3,), np.uint8) for name in rest}
     for name, index, pixels in cut_tiles(slide, plan, rest, convert):
-        np.copyto(whole[name], pixels)
-        yield name, index, encode(whole[name], record.build), False
+        if not pixels.flags.c_contiguous:
+            np.copyto(whole[name], pixels)
+            pixels = whole[name]
+        yield name, index, encode(pixels, record.build), False
 
 
 def _shards(

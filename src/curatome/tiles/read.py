@@ -17,7 +17,7 @@ from curatome.slides.files import slide_at
 from curatome.slides.opening import local_slide, opened_slide
 from curatome.slides.readers.base import Pixels, SlideReader
 from curatome.slides.stamp import slide_stamps
-from curatome.tiles.canvas import render_tile
+from curatome.tiles.canvas import Canvas
 from curatome.tiles.encode import ToSrgb, decode
 from curatome.tiles.plane import Plane
 from curatome.tiles.record import SlideRecord, choose_planes, load_records
@@ -119,7 +119,7 @@ class TileSource:
         plane = self._plane(row, record)
         step_x, step_y = plane.step_x, plane.step_y
         x, y = round(row["x"] / step_x), round(row["y"] / step_y)
-        pixels = render_tile(slide, plane, (x, y), side)
+        pixels = Canvas().tile(slide, plane, (x, y), side)
         profile = slide.facts.icc_profile
         if record.icc == "srgb" and profile is not None:
             return ToSrgb(profile)(pixels)

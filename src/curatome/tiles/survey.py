@@ -19,7 +19,7 @@ from curatome.protocol import Protocol
 from curatome.slides.opening import opened_slide
 from curatome.slides.readers.base import Pixels, SlideReader
 from curatome.slides.tissue import TissueMask, find_tissue, read_overview
-from curatome.tiles.canvas import render_tile
+from curatome.tiles.canvas import Canvas
 from curatome.tiles.encode import encode
 from curatome.tiles.grid import ScaleTiles, plan_tiles, unit_pixels, unit_tiles
 from curatome.tiles.plane import Plane
@@ -157,5 +157,5 @@ def _bytes_per_pixel(
     _, plane, x, y = best
     left = max(0, min(x, math.floor(plane.extent_x)) - _SAMPLE_PX // 2)
     top = max(0, min(y, math.floor(plane.extent_y)) - _SAMPLE_PX // 2)
-    pixels = render_tile(slide, plane, (left, top), _SAMPLE_PX)
+    pixels = Canvas().tile(slide, plane, (left, top), _SAMPLE_PX)
     return len(encode(pixels, protocol.build)) / float(_SAMPLE_PX * _SAMPLE_PX)
