@@ -45,6 +45,14 @@ def test_the_mean_has_the_interval_of_the_normal_law():
     assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.02)
 
 
+def test_very_many_cases_have_the_interval_of_the_normal_law():
+    values = np.random.default_rng(1).exponential(5.0, 20_000)
+    sums = np.stack([values, np.ones(20_000)], axis=1)
+    low, high = bootstrap(sums, share, replicates=4000)
+    half = 1.96 * values.std() / np.sqrt(20_000)
+    assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=half / 20)
+
+
 def test_objects_of_a_case_are_not_independent():
     """20 cases of 50 equal objects each: the interval is that of 20 values, not of 1,000."""
     rng = np.random.default_rng(2)

@@ -7,17 +7,18 @@ narrow. A measure is a function of sums over cases, which makes thousands of dra
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
+from scipy.special import ndtri, pdtr
 
 Floats = npt.NDArray[np.float64]
 Statistic = Callable[[Floats], Floats]
 """From (B, P) sums over drawn cases to (B,) values; NaN where it is not defined."""
 
 _AT_ONCE = 1 << 22  # numbers of a block of draws
-_FEW = 10_000  # cases that are drawn one by one
+_FEW = 10_000  # cases up to which they are drawn as they are
 
 
 def case_sums(parts: npt.NDArray[np.generic], cases: npt.NDArray[np.int64]) -> Floats:
@@ -45,7 +46,9 @@ def bootstrap(
 
     Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13; of clusters: Field &
     Welsh, 10.1111/j.1467-9868.2007.00593.x. Cases with equal sums are drawn together, so that a
-    million items of which each is a case cost no more than their distinct patterns.
+    million items of which each is a case cost no more than their distinct patterns. Of very many
+    cases that differ each is drawn a Poisson number of times (Hanley & MacGibbon,
+    10.1016/j.cmpb.2006.04.006), so that their number varies a little: measures are ratios.
 
     Args:
         sums: (C, P), what each case adds, of `case_sums`.
@@ -88,6 +91,8 @@ def _distinct(sums: Floats, counts: npt.NDArray[np.int64]) -> tuple[Floats, npt.
     for at in range(sums.shape[1]):
         mixed += factors[at] * sums[:, at]
     _, first, index = np.unique(mixed, return_index=True, return_inverse=True)
+    if 2 * len(first) > len(sums):
+        return sums, counts
     return sums[first], np.bincount(index, weights=counts).astype(np.int64)
 
 
@@ -96,9 +101,20 @@ def _draws(rng: np.random.Generator, counts: npt.NDArray[np.int64], times: int) 
     rows, cases = len(counts), int(counts.sum())
     if cases > rows:
         return rng.multinomial(cases, counts / cases, times).astype(np.float64)
+    if rows >= _FEW:
+        often: Floats = _poisson()[rng.integers(0, 1 << 16, (times, rows), np.uint16)]
+        return often
     picked = rng.integers(0, rows, (times, rows)) + np.arange(times)[:, None] * rows
     drawn = np.bincount(picked.reshape(-1), minlength=times * rows)
     return drawn.reshape(times, rows).astype(np.float64)
+
+
+@cache
+def _poisson() -> Floats:
+    """How often a case of very many is drawn, a Poisson number of mean 1, by 16 random bits."""
+    middle = (np.arange(1 << 16) + 0.5) / (1 << 16)
+    often: Floats = np.searchsorted(pdtr(np.arange(20), 1.0), middle).astype(np.float64)
+    return often
 
 
 def wilson(hits: float, n: float, level: float = 0.95) -> tuple[float, float]:
