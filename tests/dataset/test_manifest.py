@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from curatome.dataset import manifest as module
+from curatome.dataset.asking import asked
 from curatome.dataset.manifest import Manifest, write_manifest
 from curatome.dataset.row_hash import row_hashes
 from curatome.errors import TableError, VersionError
@@ -71,8 +72,8 @@ def test_a_missing_column_is_named(tmp_path):
 def test_queries(tmp_path):
     write_manifest(items(100).to_batches(), tmp_path / "m.parquet")
     sql = "SELECT label, count(*) FROM (SELECT unnest(labels) AS label FROM items) GROUP BY label"
-    with Manifest(tmp_path / "m.parquet").query(sql) as answer:
-        assert answer.fetchall() == [("tumor", 66)]
+    with asked(tmp_path / "m.parquet") as connection:
+        assert connection.sql(sql).fetchall() == [("tumor", 66)]
 
 
 def test_an_empty_table(tmp_path):

@@ -7,12 +7,10 @@ rows need little memory. Beside it lies an index of the ids, by which one row is
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +29,6 @@ Keys = npt.NDArray[np.uint64]
 ROW_HASH = "row_hash"
 _GROUP = 1 << 16  # rows of a row group: what one look-up decodes
 _UNIQUE = ("item", "hash", "offset", "length", ROW_HASH)  # a dictionary of these is of no use
-_MEMORY = "2GB"
 
 
 def index_path(manifest: Path) -> Path:
@@ -137,14 +134,6 @@ class Manifest:
             start = int(ends[one]) - file.metadata.row_group(one).num_rows
             parts.append(file.read_row_group(one).take(pa.array(numbers[group == one] - start)))
         return pa.concat_tables(parts) if parts else self._file().schema_arrow.empty_table()
-
-    @contextmanager
-    def query(self, sql: str) -> Iterator[duckdb.DuckDBPyRelation]:
-        """What DuckDB answers; the manifest is the table `items`."""
-        with duckdb.connect() as connection:
-            connection.execute(f"SET memory_limit = '{_MEMORY}'; SET threads = 2")
-            connection.read_parquet(str(self.path)).create_view("items")
-            yield connection.sql(sql)
 
     def _file(self) -> pq.ParquetFile:
         return pq.ParquetFile(self.path)

@@ -38,7 +38,7 @@ def test_some_cases_have_some_strata():
 
 def test_an_item_without_case_is_named():
     items = pa.table({"case": ["A", None], "labels": [["x"], ["y"]]})
-    with pytest.raises(TableError, match="row 2 has no case"):
+    with pytest.raises(TableError, match="1 items have no case"):
         case_counts(items)
     with pytest.raises(TableError, match="no column scanner"):
         case_counts(ITEMS, ["scanner"])

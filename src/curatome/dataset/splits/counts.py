@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from curatome.dataset.asking import asked
 from curatome.errors import TableError
 
 Floats = npt.NDArray[np.float64]
@@ -42,64 +43,58 @@ class Counts:
         return Counts(tuple(names), strata, values[:, there])
 
 
-def case_counts(items: pa.Table, factors: Sequence[str] = (), labels: bool = True) -> Counts:
+def case_counts(items: pa.Table | Path, factors: Sequence[str] = (), labels: bool = True) -> Counts:
     """Count cases and items in every stratum.
 
     Args:
         items: one row per item, with `case`, a column for each factor, and, for `labels`, a
-            column `labels` of lists of texts. Null values and empty lists count for nothing.
+            column `labels` of lists of texts; a table, or a Parquet file of any size. Null values
+            and empty lists count for nothing.
         factors: columns whose values are strata of cases, such as site or diagnosis.
         labels: whether each class is a stratum of items.
 
     Raises:
         TableError: a column is missing, or an item has no case.
     """
-    for name in ("case", *factors, *(["labels"] if labels else [])):
-        if name not in items.column_names:
-            raise TableError(f"the table of items has no column {name}; a split needs it.")
-    if items["case"].null_count:
-        row = pc.index(pc.is_null(items["case"]), True).as_py()
-        raise TableError(
-            f"item in row {row + 1} has no case. A split is by case, so every item needs one; "
-            "name it in the table of slides."
-        )
-    cases = tuple(sorted(pc.unique(items["case"]).to_pylist()))
-    case = pc.index_in(items["case"], pa.array(cases, pa.string())).to_numpy()
-    columns: dict[str, Floats] = {
-        CASES: np.ones(len(cases)),
-        ITEMS: np.bincount(case, minlength=len(cases)).astype(np.float64),
-    }
-    for factor in factors:
-        columns |= _held(factor, items[factor], case, len(cases))
-    if labels:
-        columns |= _labelled(items["labels"], case, len(cases))
-    return Counts(cases, tuple(columns), np.stack(list(columns.values()), axis=1))
+    with asked(items) as connection:
+        known = connection.table("items").columns
+        for name in ("case", *factors, *(["labels"] if labels else [])):
+            if name not in known:
+                raise TableError(f"the table of items has no column {name}; a split needs it.")
+        rows = connection.sql('SELECT "case", count(*) FROM items GROUP BY 1').fetchall()
+        uncased = sum(count for case, count in rows if case is None)
+        if uncased:
+            raise TableError(
+                f"{uncased:,} items have no case. A split is by case, so every item needs one; "
+                "name it in the table of slides."
+            )
+        counted = [(case, ITEMS, count) for case, count in rows]
+        for factor in factors:
+            sql = f'SELECT DISTINCT "case", "{factor}"::VARCHAR FROM items'
+            held = connection.sql(sql).fetchall()
+            counted += [(case, f"{factor}={v}", 1) for case, v in held if v is not None]
+        if labels:
+            held = connection.sql(_LABELS).fetchall()
+            counted += [(case, f"class {label}", count) for case, label, count in held]
+    return _matrix(counted)
 
 
-def _held(
-    factor: str, column: pa.ChunkedArray, case: npt.NDArray[np.int64], count: int
-) -> dict[str, Floats]:
-    """1 for each case that has an item with that value of a factor."""
-    text = column.cast(pa.string())
-    found: dict[str, Floats] = {}
-    for value in sorted(pc.unique(text).drop_null().to_pylist()):
-        there = pc.fill_null(pc.equal(text, value), False).to_numpy()
-        found[f"{factor}={value}"] = (np.bincount(case[there], minlength=count) > 0).astype(
-            np.float64
-        )
-    return found
+_LABELS = """
+    SELECT "case", label, count(*)
+    FROM (SELECT "case", unnest(list_distinct(labels)) AS label FROM items)
+    GROUP BY 1, 2
+"""
 
 
-def _labelled(
-    column: pa.ChunkedArray, case: npt.NDArray[np.int64], count: int
-) -> dict[str, Floats]:
-    """Items of each class in each case."""
-    lists = column.combine_chunks()
-    row = pc.list_parent_indices(lists).to_numpy()
-    label = pc.list_flatten(lists)
-    found: dict[str, Floats] = {}
-    for value in sorted(pc.unique(label).drop_null().to_pylist()):
-        there = pc.fill_null(pc.equal(label, value), False).to_numpy(zero_copy_only=False)
-        rows = np.unique(row[there])
-        found[f"class {value}"] = np.bincount(case[rows], minlength=count).astype(np.float64)
-    return found
+def _matrix(counted: Sequence[tuple[str, str, int]]) -> Counts:
+    """Counts by case and stratum as a matrix; strata of one kind in the order of their names."""
+    cases = sorted({case for case, _, _ in counted})
+    others = {stratum for _, stratum, _ in counted} - {ITEMS}
+    strata = (CASES, ITEMS, *sorted(others, key=lambda one: (one.startswith("class "), one)))
+    row = {case: k for k, case in enumerate(cases)}
+    column = {stratum: k for k, stratum in enumerate(strata)}
+    values = np.zeros((len(cases), len(strata)))
+    values[:, 0] = 1
+    for case, stratum, count in counted:
+        values[row[case], column[stratum]] = count
+    return Counts(tuple(cases), strata, values)

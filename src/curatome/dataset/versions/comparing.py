@@ -73,26 +73,38 @@ def diff(before: Path, after: Path) -> Diff:
     Raises:
         VersionError: a file of a version is missing.
     """
-    changes: list[pa.Table] = []
+    parts = [
+        compare_table(
+            name,
+            Manifest(before / f"{name}.parquet", key),
+            Manifest(after / f"{name}.parquet", key),
+        )
+        for name, (_, key) in KEYED.items()
+    ]
     labels: Counter[tuple[str, str, str, str]] = Counter()
     splits: Counter[tuple[str, str]] = Counter()
+    for part in parts:
+        labels.update(part.labels)
+        splits.update(part.splits)
+    changes = pa.concat_tables([part.changes for part in parts])
+    return Diff(changes, dict(labels), dict(splits), sum(part.pixels for part in parts))
+
+
+def compare_table(name: str, before: Manifest, after: Manifest) -> Diff:
+    """What differs between two states of one table, one of `KEYED`."""
+    key = KEYED[name][1]
+    old, new = unequal(before, after)
+    if not len(old) and not len(new):
+        return Diff(CHANGES.schema.empty_table(), {}, {}, 0)
+    pairs = _pairs(old, new, key, shapes=name == "annotations")
+    labels = _relabelled(name, old, new, pairs) if "labels" in old.column_names else {}
+    splits: Mapping[tuple[str, str], int] = {}
     pixels = 0
-    for name, (_, key) in KEYED.items():
-        old, new = unequal(
-            Manifest(before / f"{name}.parquet", key), Manifest(after / f"{name}.parquet", key)
-        )
-        if not len(old) and not len(new):
-            continue
-        pairs = _pairs(old, new, key, shapes=name == "annotations")
-        changes.append(_changes(name, key, (old, new), pairs))
-        if "labels" in old.column_names:
-            labels += _relabelled(name, old, new, pairs)
-        if name == "items":
-            splits += _moved(old, new, pairs)
-            hashes, others = _values("hash", (old, new), pairs)
-            pixels += sum(a != b for a, b in zip(hashes, others, strict=True))
-    table = pa.concat_tables(changes) if changes else CHANGES.schema.empty_table()
-    return Diff(table, dict(labels), dict(splits), pixels)
+    if name == "items":
+        splits = _moved(old, new, pairs)
+        hashes, others = _values("hash", (old, new), pairs)
+        pixels = sum(a != b for a, b in zip(hashes, others, strict=True))
+    return Diff(_changes(name, key, (old, new), pairs), dict(labels), dict(splits), pixels)
 
 
 def unequal(before: Manifest, after: Manifest) -> tuple[pa.Table, pa.Table]:
