@@ -163,10 +163,11 @@ def _encoded_tiles(
     rest = {name: np.array(sorted(indices), np.int64) for name, indices in left.items() if indices}
     # Encoders want whole arrays; memory that is used again costs half as much as fresh memory.
     whole = {name: np.empty((plan[name].scale.side_px,) * 2 + (3,), np.uint8) for name in rest}
-    for name, index, pixels in cut_tiles(slide, plan, rest, convert):
-        if not pixels.flags.c_contiguous:
-            np.copyto(whole[name], pixels)
+    for name, index, view in cut_tiles(slide, plan, rest, convert):
+        pixels = view
+        if not view.flags.c_contiguous:
             pixels = whole[name]
+            np.copyto(pixels, view)
         yield name, index, encode(pixels, record.build), False
 
 
