@@ -1,0 +1,1 @@
+"""What a cohort holds: how much of what, how alike, and what is in it twice."""
