@@ -1,12 +1,13 @@
 """What the store keeps, and what it refuses."""
 
+import math
 import sqlite3
 from dataclasses import replace
 
 import pytest
 
 from curatome.errors import ProjectError
-from curatome.findings import Finding, Place, Severity
+from curatome.findings import Finding, Measure, Place, Severity
 from curatome.project import SlideEntry
 from curatome.project import store as store_module
 from curatome.project.store import VERSION, open_store
@@ -177,3 +178,17 @@ def test_a_change_that_fails_leaves_nothing_behind(url):
         store.save_slide(replace(ENTRY, state="held"), failing())
     assert [entry.state for entry in store.slides()] == ["ready"]
     assert [f.code for f in store.findings()] == ["ACQ002"]
+
+
+def test_measures_replace_those_of_their_origin(url):
+    store = open_store(url)
+    kappa = Measure("cohen_kappa", "all", 0.5, 0.4, 0.6, n=10, clusters=3, method="cases drawn")
+    undefined = Measure("cohen_kappa", "class rare", float("nan"), method="undefined")
+    store.save_measures("agree", [kappa, undefined])
+    store.save_measures("complete", [Measure("missed", "all", 3.0)])
+    back = store.measures("agree")
+    assert back[0] == kappa
+    assert back[1].subject == "class rare"
+    assert math.isnan(back[1].value)
+    store.save_measures("agree", [kappa])
+    assert [one.name for one in store.measures()] == ["cohen_kappa", "missed"]

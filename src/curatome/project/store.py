@@ -1,26 +1,29 @@
-"""The project's store: slides, files, cases and findings, in SQLite through SQLAlchemy Core."""
+"""The project's store: slides, files, cases, findings and measures, through SQLAlchemy Core."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from curatome.errors import ProjectError
-from curatome.findings import Finding, Place, Severity
-from curatome.units import Mpp
+from curatome.findings import Finding, Measure
+from curatome.project.kept import (
+    SlideEntry,
+    entry_of,
+    finding_of,
+    measure_of,
+    plain_entry,
+    plain_finding,
+    plain_measure,
+)
 
 VERSION = 1
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000")
-
-SlideState = Literal["ready", "held", "refused", "unreadable"]
-Pair = tuple[float, float]
 
 _meta = sa.MetaData()
 _versions = sa.Table("meta", _meta, sa.Column("version", sa.Integer, primary_key=True))
@@ -59,61 +62,14 @@ _findings = sa.Table(
     sa.Column("fingerprint", sa.String(16), primary_key=True),
     sa.Column("content", sa.JSON, nullable=False),
 )
-
-
-@dataclass(frozen=True)
-class SlideEntry:
-    """A registered slide.
-
-    Attributes:
-        slide: first 16 digits of the content hash.
-        sha256: content hash over its files.
-        path: where it was last seen, as `Project.relative` writes it.
-        state: ready; held (no trustworthy MPP); refused (of a kind that is not standardized);
-            or unreadable.
-        reason: why it is not ready, in words.
-        format: the file format, or None.
-        width: of level 0 in pixels, or None.
-        height: of level 0 in pixels, or None.
-        objective_power: as recorded in the file.
-        file_scanner: as recorded in the file.
-        file_mpp: µm per pixel (x, y) as recorded in the file; not judged.
-        table_mpp: as given by the table of slides.
-        user_mpp: as set by a person.
-        mpp: what was resolved from these, or None.
-        declared: case, site, scanner, stain, block and other declared fields.
-    """
-
-    slide: str
-    sha256: str
-    path: str
-    state: SlideState
-    reason: str = ""
-    format: str | None = None
-    width: int | None = None
-    height: int | None = None
-    objective_power: float | None = None
-    file_scanner: str | None = None
-    file_mpp: Pair | None = None
-    table_mpp: Pair | None = None
-    user_mpp: Pair | None = None
-    mpp: Mpp | None = None
-    declared: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def case(self) -> str | None:
-        """The case it belongs to, or None if nobody said."""
-        return self.declared.get("case")
-
-    @property
-    def scanner(self) -> str | None:
-        """The scanner by the table, else by the file."""
-        return self.declared.get("scanner") or self.file_scanner
-
-    @property
-    def name(self) -> str:
-        """The file's name."""
-        return self.path.rpartition("/")[2]
+_measures = sa.Table(
+    "measures",
+    _meta,
+    sa.Column("origin", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("content", sa.JSON, nullable=False),
+)
 
 
 class Store:
@@ -140,14 +96,14 @@ class Store:
         """All registered slides, by path."""
         with self._reading() as connection:
             rows = connection.execute(sa.select(_slides.c.entry).order_by(_slides.c.path))
-            return [_entry(row.entry) for row in rows]
+            return [entry_of(row.entry) for row in rows]
 
     def slide(self, slide: str) -> SlideEntry | None:
         """One slide by its id."""
         with self._reading() as connection:
             query = sa.select(_slides.c.entry).where(_slides.c.slide == slide)
             row = connection.execute(query).one_or_none()
-            return None if row is None else _entry(row.entry)
+            return None if row is None else entry_of(row.entry)
 
     def save_slide(
         self, entry: SlideEntry, findings: Iterable[Finding], files: Mapping[str, str] | None = None
@@ -168,7 +124,7 @@ class Store:
                     "sha256": entry.sha256,
                     "path": entry.path,
                     "state": entry.state,
-                    "entry": _plain(entry),
+                    "entry": plain_entry(entry),
                 },
             )
             for path, stamp in (files or {}).items():
@@ -214,7 +170,7 @@ class Store:
         with self._reading() as connection:
             query = sa.select(_findings).where(_findings.c.origin.startswith(prefix))
             rows = connection.execute(query.order_by(_findings.c.origin))
-            found = {row.fingerprint: _finding(row.content) for row in rows}
+            found = {row.fingerprint: finding_of(row.content) for row in rows}
         return sorted(found.values(), key=lambda f: (-f.severity, f.code, f.subject, f.key))
 
     def origins(self, prefix: str = "") -> list[str]:
@@ -227,6 +183,24 @@ class Store:
         """Replace what an origin (a stage's name, `build:KEY`) has found before."""
         with self._changing() as connection:
             _replace_findings(connection, origin, findings)
+
+    def measures(self, prefix: str = "") -> list[Measure]:
+        """Measures of all origins that begin with `prefix`, by origin, name and subject."""
+        with self._reading() as connection:
+            query = sa.select(_measures.c.content).where(_measures.c.origin.startswith(prefix))
+            keys = (_measures.c.origin, _measures.c.name, _measures.c.subject)
+            rows = connection.execute(query.order_by(*keys))
+            return [measure_of(row.content) for row in rows]
+
+    def save_measures(self, origin: str, measures: Iterable[Measure]) -> None:
+        """Replace what an origin (a command's name, `agree`) has measured before."""
+        with self._changing() as connection:
+            connection.execute(_measures.delete().where(_measures.c.origin == origin))
+            unique = {(one.name, one.subject): one for one in measures}
+            for (name, subject), one in unique.items():
+                key = {"origin": origin, "name": name, "subject": subject}
+                values = {**key, "content": plain_measure(one)}
+                connection.execute(_measures.insert().values(**values))
 
 
 def open_store(url: str | sa.URL) -> Store:
@@ -308,42 +282,7 @@ def _replace_findings(connection: sa.Connection, origin: str, findings: Iterable
     connection.execute(_findings.delete().where(_findings.c.origin == origin))
     unique = {finding.fingerprint: finding for finding in findings}
     for fingerprint, finding in unique.items():
-        content = {**vars(finding), "evidence": dict(finding.evidence)}
-        content["severity"] = int(finding.severity)
-        content["place"] = None if finding.place is None else list(vars(finding.place).values())
+        content = plain_finding(finding)
         connection.execute(
             _findings.insert().values(origin=origin, fingerprint=fingerprint, content=content)
         )
-
-
-def _finding(content: Mapping[str, Any]) -> Finding:
-    place = content["place"]
-    return Finding(
-        **{
-            **content,
-            "severity": Severity(content["severity"]),
-            "place": None if place is None else Place(*place),
-        }
-    )
-
-
-def _plain(entry: SlideEntry) -> dict[str, Any]:
-    plain = {**vars(entry), "declared": dict(entry.declared)}
-    plain["mpp"] = None if entry.mpp is None else list(vars(entry.mpp).values())
-    loaded: dict[str, Any] = json.loads(json.dumps(plain, default=str))
-    return loaded
-
-
-def _entry(plain: Mapping[str, Any]) -> SlideEntry:
-    entry = SlideEntry(**plain)
-    return replace(
-        entry,
-        file_mpp=_pair(plain["file_mpp"]),
-        table_mpp=_pair(plain["table_mpp"]),
-        user_mpp=_pair(plain["user_mpp"]),
-        mpp=None if plain["mpp"] is None else Mpp(*plain["mpp"]),
-    )
-
-
-def _pair(value: Sequence[float] | None) -> Pair | None:
-    return None if value is None else (float(value[0]), float(value[1]))
