@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from curatome.agreement.consensus.latent import Data, Fit, Floats, Stopping, fit, maximize
+from curatome.agreement.consensus.latent import Data, Floats, Stopping, fit, maximize
 from curatome.agreement.consensus.patterns import Patterns, find_patterns
 from curatome.agreement.consensus.ties import TieRule, decide
 from curatome.agreement.consensus.verdict import Verdict
@@ -33,18 +33,22 @@ class DawidSkene:
             judged, the shares of the classes.
         marginals: (K,) share of each true class.
         people: (P,) names of the readers that have a matrix.
+        owners: (R,) which of them each column of the ratings belongs to.
         confusion: (P, K, K), for each reader and true class the share of each label given.
         log_likelihood: of the ratings at each iteration, natural logarithm.
         converged: whether it ended by its tolerance, not by the number of iterations.
+        smoothing: imagined items for each cell of each matrix.
     """
 
     ratings: Ratings
     posterior: Floats
     marginals: Floats
     people: tuple[str, ...]
+    owners: npt.NDArray[np.int64]
     confusion: Floats
     log_likelihood: tuple[float, ...]
     converged: bool
+    smoothing: float
 
     @property
     def skill(self) -> dict[str, float]:
@@ -81,33 +85,40 @@ def dawid_skene(
         TableError: there is no rating at all, or not one of the people for each column.
         ProtocolError: smoothing is negative.
     """
-    patterns = find_patterns(ratings.codes)
-    data, names = latent_data(ratings, patterns, people)
-    if smoothing < 0:
-        raise ProtocolError(f"smoothing must not be negative. Got {smoothing}.")
-    start = maximize(data, vote_shares(data, len(ratings.labels)), smoothing)
-    found = fit(data, start, Stopping(tolerance, iterations), smoothing=smoothing)
-    return _named(found, ratings, patterns, names)
-
-
-def latent_data(
-    ratings: Ratings, patterns: Patterns, people: Sequence[str] | None
-) -> tuple[Data, tuple[str, ...]]:
-    """What is fitted to, and the names of the people; patterns without any vote count nothing.
-
-    Raises:
-        TableError: there is no rating at all, or not one of the people for each column.
-    """
     owners = tuple(ratings.readers if people is None else people)
     if len(owners) != len(ratings.readers):
         raise TableError(f"{len(owners)} people for {len(ratings.readers)} readers. Name one each.")
     names = tuple(dict.fromkeys(owners))
+    patterns = find_patterns(ratings.codes)
+    data = latent_data(patterns, np.array([names.index(owner) for owner in owners], np.int64))
+    if smoothing < 0:
+        raise ProtocolError(f"smoothing must not be negative. Got {smoothing}.")
+    start = maximize(data, vote_shares(data, len(ratings.labels)), smoothing)
+    found = fit(data, start, Stopping(tolerance, iterations), smoothing=smoothing)
+    return DawidSkene(
+        ratings,
+        found.posterior[patterns.index],
+        found.parameters.prior,
+        names,
+        data.people,
+        found.parameters.confusion,
+        found.log_likelihood,
+        found.converged,
+        smoothing,
+    )
+
+
+def latent_data(patterns: Patterns, owners: npt.NDArray[np.int64]) -> Data:
+    """What is fitted to; patterns without any vote count nothing.
+
+    Raises:
+        TableError: there is no rating at all.
+    """
     judged = (patterns.codes >= 0).any(axis=1)
     if not judged.any():
         raise TableError("nobody judged anything. A consensus needs at least one label.")
-    index = np.array([names.index(owner) for owner in owners], np.int64)
     codes = patterns.codes.astype(np.int16)
-    return Data(codes, np.where(judged, patterns.counts, 0.0), index), names
+    return Data(codes, np.where(judged, patterns.counts, 0.0), owners)
 
 
 def vote_shares(data: Data, classes: int) -> Floats:
@@ -118,15 +129,3 @@ def vote_shares(data: Data, classes: int) -> Floats:
         votes[rows, column[rows]] += 1
     total: npt.NDArray[np.float64] = votes.sum(axis=1, keepdims=True)
     return np.where(total > 0, votes / np.maximum(total, 1), 1 / classes)
-
-
-def _named(found: Fit, ratings: Ratings, patterns: Patterns, names: tuple[str, ...]) -> DawidSkene:
-    return DawidSkene(
-        ratings,
-        found.posterior[patterns.index],
-        found.parameters.prior,
-        names,
-        found.parameters.confusion,
-        found.log_likelihood,
-        found.converged,
-    )

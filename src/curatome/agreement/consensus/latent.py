@@ -9,7 +9,7 @@ Dawid–Skene and STAPLE differ in where they start and in what they know about 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numba
 import numpy as np
@@ -94,47 +94,72 @@ def fit(
             1 + smoothing; the posterior's mode is found instead of the maximum likelihood.
         fixed_prior: keep the classes' shares as they are at the start.
     """
-    parameters, goals = start, [-np.inf]
-    likelihoods: list[float] = []
-    posterior = np.empty((len(data.codes), len(start.prior)))
-    converged = False
-    while not converged and len(likelihoods) < stopping.iterations:
-        errors = np.log(parameters.confusion)
-        likelihoods.append(expect(data, parameters, posterior))
-        goals.append(likelihoods[-1] + smoothing * float(errors.sum()))
-        found = maximize(data, posterior, smoothing)
-        parameters = replace(found, prior=start.prior) if fixed_prior else found
-        converged = goals[-1] - goals[-2] < stopping.tolerance * data.counts.sum()
-    return Fit(parameters, posterior, tuple(likelihoods), converged)
-
-
-def expect(data: Data, parameters: Parameters, posterior: Floats) -> float:
-    """Fill the posterior (P, K) of the truth of each pattern; return the log-likelihood."""
-    prior = np.log(np.maximum(parameters.prior, FLOOR))
-    errors = np.ascontiguousarray(np.log(parameters.confusion).transpose(0, 2, 1))
-    return float(_expect(data.codes, data.counts, data.people, prior, errors, posterior))
+    prior = np.maximum(start.prior, FLOOR)
+    errors = np.ascontiguousarray(start.confusion.transpose(0, 2, 1))
+    posterior = np.empty((len(data.codes), len(prior)))
+    history = np.empty(stopping.iterations)
+    least = stopping.tolerance * data.counts.sum()
+    done, converged = _iterate(
+        (data.codes, data.counts, data.people),
+        (prior, errors, posterior),
+        history,
+        (least, smoothing, fixed_prior),
+    )
+    found = Parameters(prior, errors.transpose(0, 2, 1))
+    return Fit(found, posterior, tuple(history[:done].tolist()), converged)
 
 
 def maximize(data: Data, posterior: Floats, smoothing: float = 0.0) -> Parameters:
     """Parameters that fit best to posteriors (P, K) of the patterns."""
     classes = posterior.shape[1]
     expected = np.zeros((int(data.people.max()) + 1, classes, classes))
-    _count(data.codes, data.counts, data.people, posterior, expected)
+    _count((data.codes, data.counts, data.people), posterior, expected)
     expected = np.maximum(expected.transpose(0, 2, 1) + smoothing, FLOOR)
     prior = data.counts @ posterior
     return Parameters(prior / prior.sum(), expected / expected.sum(axis=2, keepdims=True))
 
 
 @numba.njit(cache=True, nogil=True)
-def _expect(  # noqa: PLR0917 - plain arrays are what numba compiles
-    codes: Codes,
-    counts: Floats,
-    people: npt.NDArray[np.int64],
+def _iterate(
+    data: tuple[Codes, Floats, npt.NDArray[np.int64]],
+    state: tuple[Floats, Floats, Floats],
+    history: Floats,
+    settings: tuple[float, float, bool],
+) -> tuple[int, bool]:  # pragma: no cover - compiled
+    # `errors` is (reader, label given, true class), so that inner loops are over neighbors.
+    prior, errors, posterior = state
+    least, smoothing, fixed_prior = settings
+    last = -np.inf
+    for step in range(len(history)):
+        logs = np.log(errors)
+        history[step] = _expect(data, np.log(np.maximum(prior, FLOOR)), logs, posterior)
+        goal = history[step] + smoothing * logs.sum()
+        _count(data, posterior, errors)
+        for r in range(errors.shape[0]):
+            for k in range(errors.shape[2]):
+                row = errors[r, :, k]
+                row[:] = np.maximum(row + smoothing, FLOOR)
+                row /= row.sum()
+        if not fixed_prior:
+            prior[:] = 0
+            for i in range(len(posterior)):
+                prior += data[1][i] * posterior[i]
+            prior /= prior.sum()
+        if goal - last < least:
+            return step + 1, True
+        last = goal
+    return len(history), False
+
+
+@numba.njit(cache=True, nogil=True)
+def _expect(
+    data: tuple[Codes, Floats, npt.NDArray[np.int64]],
     prior: Floats,
     errors: Floats,
     posterior: Floats,
 ) -> float:  # pragma: no cover - compiled
-    # `errors` is (reader, label given, true class), so that the inner loop is over neighbors.
+    """Fill the posterior from logarithms; return the log-likelihood."""
+    codes, counts, people = data
     patterns, readers = codes.shape
     classes = len(prior)
     likelihood = 0.0
@@ -159,12 +184,11 @@ def _expect(  # noqa: PLR0917 - plain arrays are what numba compiles
 
 @numba.njit(cache=True, nogil=True)
 def _count(
-    codes: Codes,
-    counts: Floats,
-    people: npt.NDArray[np.int64],
-    posterior: Floats,
-    expected: Floats,
+    data: tuple[Codes, Floats, npt.NDArray[np.int64]], posterior: Floats, expected: Floats
 ) -> None:  # pragma: no cover - compiled
+    """Fill how often each reader is expected to have given each label to each true class."""
+    codes, counts, people = data
+    expected[:] = 0
     patterns, readers = codes.shape
     for i in range(patterns):
         for r in range(readers):
