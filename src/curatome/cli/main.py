@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from curatome import __version__
 from curatome.cli import (
     add,
+    agree,
     annotation,
     build,
     cells,
@@ -62,6 +63,7 @@ for module in (
     exchange,
     annotation,
     guideline,
+    agree,
     build,
     cells,
     sources,
