@@ -357,3 +357,14 @@ SOURCES = TableSpec(
         Column("cpia_part", _TEXT, "where CPIA has it: storage part and scale", nullable=True),
     ),
 )
+
+NEAR_DUPLICATES = TableSpec(
+    "near_duplicates",
+    (
+        Column("first", _TEXT, "tile, cell or image"),
+        Column("second", _TEXT, "a later one that looks like it"),
+        Column("distance", pa.int16(), "in which their perceptual hashes differ", "bits"),
+        Column("symmetry", pa.int8(), "rotation or reflection of the first that is like the second"),
+        Column("similarity", _SHORT, "correlation of what the hashes cannot see, -1 to 1"),
+    ),
+)
