@@ -49,13 +49,31 @@ def glance(wkb: pa.Array, farthest: float, thinnest: float) -> Glance:
         farthest: no plain outline has a coordinate beyond it, px.
         thinnest: twice the area by the perimeter of a plain outline is more, px.
     """
-    _, offsets, data = wkb.buffers()
+    raw, ends = _bytes(wkb)
     count = len(wkb)
-    ends = np.frombuffer(offsets, np.int32)[wkb.offset : wkb.offset + count + 1].astype(np.int64)
-    raw = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
     plain, bounds, area = np.zeros(count, np.bool_), np.full((count, 4), np.nan), np.zeros(count)
     _glance(raw, ends, (farthest, thinnest), (plain, bounds, area))
     return Glance(plain, bounds, area)
+
+
+def edges(wkb: pa.Array) -> Floats:
+    """(N, 4) bounds of polygons, NaN where it is anything but a sound one.
+
+    Args:
+        wkb: binary.
+    """
+    raw, ends = _bytes(wkb)
+    bounds = np.full((len(wkb), 4), np.nan)
+    _edges(raw, ends, bounds)
+    return bounds
+
+
+def _bytes(wkb: pa.Array) -> tuple[Bytes, Numbers]:
+    """All bytes of an array, and where each value begins and the last one ends."""
+    _, offsets, data = wkb.buffers()
+    ends = np.frombuffer(offsets, np.int32)[wkb.offset : wkb.offset + len(wkb) + 1]
+    raw = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+    return raw, ends.astype(np.int64)
 
 
 def neighbors(
@@ -96,6 +114,36 @@ def _glance(raw: Bytes, ends: Numbers, limits: tuple[float, float], found: Any) 
         surface = _surface(pairs, points, limits, bounds[k])
         if surface > 0 and _is_simple(pairs, points - 1):
             plain[k], area[k] = True, surface
+
+
+@numba.njit(cache=True, nogil=True)
+def _edges(raw: Bytes, ends: Numbers, bounds: Floats) -> None:
+    point = np.empty(2)
+    first, copied = np.empty(2), point.view(np.uint8)
+    for k in range(len(bounds)):
+        at, end = ends[k] + 9, ends[k + 1]
+        if end < at or raw[at - 9] != 1 or _int(raw, at - 8) != 3:
+            continue
+        left = top = np.inf
+        right = bottom = -np.inf
+        sound = True
+        for _ in range(_int(raw, at - 4)):
+            points = _int(raw, at) if at + 4 <= end else 0
+            at += 4
+            if points < 4 or at + 16 * points > end:
+                sound = False
+                break
+            for i in range(points):
+                copied[:] = raw[at : at + 16]
+                at += 16
+                x, y = point
+                sound &= np.isfinite(x) and np.isfinite(y)
+                left, right, top, bottom = min(left, x), max(right, x), min(top, y), max(bottom, y)
+                if i == 0:
+                    first[:] = point
+            sound &= first[0] == point[0] and first[1] == point[1]
+        if sound and at == end and left <= right:
+            bounds[k, 0], bounds[k, 1], bounds[k, 2], bounds[k, 3] = left, top, right, bottom
 
 
 @numba.njit(cache=True, nogil=True)

@@ -256,9 +256,9 @@ class _Desk:
         table = self._completed(table, read)
         result = self._told(path, read, table, guessed)
         source = self._project.relative(path)
-        table = self._own_ids(table, source, merge)
+        table, known = self._own_ids(table, source, merge)
         waits = bool(read.doubts) and not self._wishes.yes
-        against = "" if waits else self._against(table, source, merge)
+        against = "" if waits else self._against(table, source, merge, known)
         if against or waits or self._wishes.dry_run:
             return replace(result, error=against)
         act = Act(self._wishes.reader, f"import of {read.title}", self._guideline, "", source)
@@ -274,24 +274,28 @@ class _Desk:
         self._project.store.save_findings(f"annotations:{source}", read.findings)
         return replace(result, batch=batch.batch)
 
-    def _own_ids(self, table: pa.Table, source: str, merge: bool) -> pa.Table:
-        """The table with other ids for what the project knows from elsewhere, always the same."""
+    def _own_ids(
+        self, table: pa.Table, source: str, merge: bool
+    ) -> tuple[pa.Table, Mapping[str, str | None]]:
+        """The table with other ids for what the project knows from elsewhere, always the same.
+
+        Returns:
+            The table, and where those of its annotations came from that the project knows.
+        """
         ids = table.column("annotation").to_pylist()
         known = self._store.sources(ids)
         elsewhere = [one for one, origin in known.items() if origin != source]
         others = {one: str(uuid.uuid5(uuid.NAMESPACE_URL, f"{source}#{one}")) for one in elsewhere}
+        if not others or not (merge or self._wishes.new_ids):
+            return table, known
+        there = self._store.sources([*others.values()])
         if merge:
             # As `import --new-ids` gave them when the file came first.
-            there = self._store.sources([*others.values()])
             others = {one: other for one, other in others.items() if other in there}
-        elif not self._wishes.new_ids:
-            return table
-        if not others:
-            return table
         table = _put(table, "annotation", pa.array([others.get(one, one) for one in ids]))
         foreign = table.column("foreign").to_pylist()
         kept = [one if one in others else was for one, was in zip(ids, foreign, strict=True)]
-        return _put(table, "foreign", pa.array(kept, pa.string()))
+        return _put(table, "foreign", pa.array(kept, pa.string())), there
 
     def _completed(self, table: pa.Table, read: FileRead) -> pa.Table:
         """The table with what a person said filled in where the file says nothing."""
@@ -331,15 +335,16 @@ class _Desk:
             guessed and set(images) <= set(self._names),
         )
 
-    def _against(self, table: pa.Table, source: str, merge: bool) -> str:
+    def _against(
+        self, table: pa.Table, source: str, merge: bool, known: Mapping[str, str | None]
+    ) -> str:
         """Why a table cannot be recorded, or nothing."""
         if source in self._done and not merge:
             return (
                 "was imported before. `curatome sync` brings what came from it up to date; "
                 "`curatome annotations log` shows when."
             )
-        known = {} if merge else self._store.sources(table.column("annotation").to_pylist())
-        if known:
+        if known and not merge:
             where = next((one for one in known.values() if one), "the project")
             return (
                 f"{len(known):,} of its annotations are in the project already, from {where}. "

@@ -376,7 +376,7 @@ def outcome(path):
         return None
     found = reading.table.to_pylist()
     for row in found:
-        if row["annotation"] not in path.read_text() or row["foreign"] is not None:
+        if row["annotation"] not in path.read_text("utf-8") or row["foreign"] is not None:
             del row["annotation"]
         row["properties"] = json.loads(row["properties"])
     return found, reading.dialect, reading.colors, reading.notes

@@ -5,8 +5,17 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 import shapely
+import sqlalchemy as sa
 
-from curatome.annotations.store import Act, Edit, StaleEdit, open_annotations, seen
+from curatome.annotations.store import (
+    Act,
+    Edit,
+    StaleEdit,
+    content,
+    dialects,
+    open_annotations,
+    seen,
+)
 from curatome.errors import AnnotationError, TableError
 from curatome.tables import ANNOTATIONS
 from tests.annotations.store.made import ANNA, BEN, box, by_id, identity, row, table
@@ -52,7 +61,11 @@ def test_a_geometry_is_stored_once_however_often_the_rest_changes(store):
     assert len(store.history(identity(1))) == 7
 
 
-def test_a_bad_table_is_refused_whole_with_the_row(store):
+@pytest.mark.parametrize("bulk", [False, True])
+def test_a_bad_table_is_refused_whole_with_the_row(store, monkeypatch, bulk):
+    if bulk:  # as a large table: machine code, and an index that is built anew
+        monkeypatch.setattr(content, "MANY", 0)
+        monkeypatch.setattr(dialects, "_BULK", 0)
     rows = [row(1), row(2), row(3)]
     bad = {
         "row 3.*no WKB": {"geometry": b"\x01\x02"},
@@ -70,8 +83,13 @@ def test_a_bad_table_is_refused_whole_with_the_row(store):
     assert store.current().num_rows == 0
     store.import_table(table(rows), ANNA)
     with pytest.raises(AnnotationError, match=f"{identity(3)} .row 2. is in the store already"):
-        store.import_table(table([row(9), row(3)]), ANNA)
+        store.import_table(table([row(number) for number in (9, 3, 10, 11)]), ANNA)
     assert store.head() == 3
+    with store._engine.connect() as connection:
+        indexes = sa.inspect(connection).get_indexes("annotation_identities")
+    assert [(one["column_names"], bool(one["unique"])) for one in indexes] == [
+        (["annotation"], True)
+    ]
 
 
 def test_edits_change_what_they_say_and_nothing_else(store):

@@ -18,6 +18,8 @@ from curatome.annotations.store.schema import CLAIM, DETAIL, SHAPE
 from curatome.errors import AnnotationError, TableError
 from curatome.tables import ANNOTATIONS, Column, TableSpec
 
+MANY = 10_000
+"""Geometries from which on compiled code pays."""
 REACH = float(1 << 31)
 """No coordinate may lie further from the origin, level-0 px."""
 
@@ -73,14 +75,22 @@ def bounds(geometries: pa.Array) -> Bounds:
     Raises:
         BadGeometry: one is no WKB, empty, or not finite; says which.
     """
-    wkb = np.array(geometries.to_pylist(), object)
-    given = geometries.is_valid().to_numpy(zero_copy_only=False)
+    found: Bounds = np.full((len(geometries), 4), np.nan)
+    if len(geometries) >= MANY:
+        from curatome.annotations.plain import edges
+
+        found = edges(geometries)
+    rest = np.flatnonzero(np.isnan(found[:, 0]))
+    some = geometries.take(pa.array(rest))
+    wkb = np.array(some.to_pylist(), object)
+    given = some.is_valid().to_numpy(zero_copy_only=False)
     try:
         shapes = shapely.from_wkb(wkb)
     except shapely.errors.GEOSException as error:
         bad = np.flatnonzero(given & shapely.is_missing(shapely.from_wkb(wkb, "ignore")))
-        raise BadGeometry(int(bad[0]), f"the geometry is no WKB ({error})") from error
-    found: Bounds = shapely.bounds(shapes)
+        raise BadGeometry(int(rest[bad[0]]), f"the geometry is no WKB ({error})") from error
+    found[rest] = shapely.bounds(shapes)
+    given = geometries.is_valid().to_numpy(zero_copy_only=False)
     sound = np.isfinite(found).all(axis=1) & (np.abs(found) <= REACH).all(axis=1)
     if (wrong := np.flatnonzero(given & ~sound)).size:
         raise BadGeometry(

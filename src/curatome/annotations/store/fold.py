@@ -26,8 +26,15 @@ def datetime_of(time: int) -> datetime:
 
 
 def head(connection: sa.Connection) -> int:
-    """Number of the latest event, 0 before the first."""
-    return connection.execute(sa.select(sa.func.max(events.c.seq))).scalar() or 0
+    """Number of the latest event, 0 before the first.
+
+    A batch keeps the numbers of events that were purged, so that none is given twice.
+    """
+    numbers = (
+        connection.execute(sa.select(sa.func.max(column))).scalar() or 0
+        for column in (events.c.seq, batches.c.last)
+    )
+    return max(numbers)
 
 
 def moment(connection: sa.Connection, at: Moment) -> int:

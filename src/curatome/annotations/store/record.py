@@ -22,6 +22,7 @@ from curatome.annotations.store.schema import (
     details,
     events,
     identities,
+    identity_names,
     images,
     shapes,
 )
@@ -71,18 +72,20 @@ class Recorder:
             AnnotationError: a geometry cannot be kept; names annotation and row.
             sqlalchemy.exc.IntegrityError: an id is there already.
         """
+        table = table.combine_chunks()
         edges = _bounds(table)
         # What is looked at together lies together on disk.
         order = content.nearby(table["image"], edges)
-        for start in range(0, len(table), CHUNK):
-            some = order[start : start + CHUNK]
-            taken = table.take(pa.array(some))
-            rows = {name: taken[name].combine_chunks() for name in taken.column_names}
-            seqs = self.take(len(some))
-            self.name(seqs, rows["annotation"].to_pylist(), region)
-            pointers = self.contents(rows, seqs, edges[some])
-            what = (repeat(self._action), repeat(None), repeat(True))
-            self.append(seqs, seqs, what, pointers)
+        with dialects.unindexed(self.connection, identity_names, len(table)):
+            for start in range(0, len(table), CHUNK):
+                some = order[start : start + CHUNK]
+                taken = table.take(pa.array(some))
+                rows = {name: taken[name].combine_chunks() for name in taken.column_names}
+                seqs = self.take(len(some))
+                self.name(seqs, rows["annotation"].to_pylist(), region)
+                pointers = self.contents(rows, seqs, edges[some])
+                what = (repeat(self._action), repeat(None), repeat(True))
+                self.append(seqs, seqs, what, pointers)
 
     def name(self, keys: Numbers, names: Sequence[str], region: bool) -> None:
         """Make new annotations known."""

@@ -59,9 +59,10 @@ identities = sa.Table(
     "annotation_identities",
     META,
     sa.Column("key", _Number, primary_key=True, autoincrement=False),
-    sa.Column("annotation", sa.Text, nullable=False, unique=True),
+    sa.Column("annotation", sa.Text, nullable=False),
     sa.Column("region", sa.Boolean, nullable=False),
 )
+identity_names = sa.Index("annotation_identities_by_name", identities.c.annotation, unique=True)
 shapes = sa.Table(
     "annotation_shapes",
     META,

@@ -16,6 +16,7 @@ from curatome.annotations.store.applying import apply
 from curatome.annotations.store.edits import ACTIONS, Act, Batch, Counts, Edit, Sync, Version
 from curatome.annotations.store.fold import Moment
 from curatome.annotations.store.grid import Box
+from curatome.annotations.store.purging import purge_images
 from curatome.annotations.store.record import Recorder
 from curatome.annotations.store.schema import META, VERSION, batches, events, identities, versions
 from curatome.annotations.store.syncing import merge
@@ -244,6 +245,8 @@ class AnnotationStore:
         first = first.join(batches, batches.c.batch == events.c.batch)
         found: dict[str, str | None] = {}
         with dialects.reading(self._engine) as connection:
+            if connection.execute(sa.select(identities.c.key).limit(1)).first() is None:
+                return {}
             for start in range(0, len(ids), _LOOKUP):
                 some = identities.c.annotation.in_(ids[start : start + _LOOKUP])
                 found.update((row[0], row[1]) for row in connection.execute(first.where(some)))
@@ -253,6 +256,19 @@ class AnnotationStore:
         """How much it holds."""
         with dialects.reading(self._engine) as connection:
             return query.counts(connection)
+
+    def purge(self, images: Sequence[str]) -> int:
+        """Remove everything about images for good, such as those of a case that was withdrawn.
+
+        This alone takes events out of the log; they cannot be had back.
+
+        Returns:
+            How many events went.
+        """
+        with dialects.writing(self._engine) as connection:
+            count = purge_images(connection, images)
+        dialects.shrink(self._engine)
+        return count
 
     def rebuild(self) -> None:
         """Fold the current state from all events again."""
