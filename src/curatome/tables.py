@@ -364,7 +364,7 @@ NEAR_DUPLICATES = TableSpec(
         Column("first", _TEXT, "tile, cell or image"),
         Column("second", _TEXT, "a later one that looks like it"),
         Column("distance", pa.int16(), "in which their perceptual hashes differ", "bits"),
-        Column("symmetry", pa.int8(), "rotation or reflection of the first that is like the second"),
+        Column("symmetry", pa.int8(), "turn of the first that looks like the second, 0 to 7"),
         Column("similarity", _SHORT, "correlation of what the hashes cannot see, -1 to 1"),
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numba
 import numpy as np
@@ -43,7 +44,7 @@ class Blocks:
     @property
     def masks(self) -> Hashes:
         """(K,) uint64, the places of each block."""
-        whole = [(1 << int(b)) - (1 << int(a)) for a, b in zip(self.starts, self.starts[1:])]
+        whole = [(1 << b) - (1 << a) for a, b in pairwise(self.starts.tolist())]
         return np.array(whole, np.uint64)
 
     def codes(self, hashes: Hashes) -> Hashes:
@@ -105,7 +106,7 @@ def _work(hashes: Hashes, blocks: Blocks) -> float:
         + _BUCKET_NS * len(sizes)
         + _JOINS * _COMPARE_NS * together * count**2
     )
-    return one * math.comb(len(blocks), blocks.agreeing)
+    return float(one) * math.comb(len(blocks), blocks.agreeing)
 
 
 def keys(codes: Hashes, blocks: Blocks, chosen: Indices) -> Indices:
@@ -176,12 +177,13 @@ def joined(left: Table, right: Table, flip: tuple[np.uint64, int], rules: Rules)
     Returns:
         (P, 2) int64, the left item and the right one.
     """
-    return _joined(
+    found: Indices = _joined(
         (left.starts, left.items, left.codes),
         (right.starts, right.items, right.codes),
         (np.uint64(flip[0]), flip[1], left is right),
         (np.uint64(rules.distance), np.uint64(rules.own), rules.before, rules.most),
     )
+    return found
 
 
 @numba.njit(cache=True, nogil=True)

@@ -103,7 +103,7 @@ def _width(hashes: Hashes) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _farthest(hashes: Hashes, rows: int) -> int:  # pragma: no cover - compiled
+def _farthest(hashes, rows):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     turns = np.empty(SYMMETRIES, np.uint64)
     most = 0
     for i in range(rows):
@@ -111,6 +111,7 @@ def _farthest(hashes: Hashes, rows: int) -> int:  # pragma: no cover - compiled
         for other in hashes[i + 1 :]:
             least = 64
             for turn in turns:
-                least = min(least, np.int64(count_bits(turn ^ other)))
+                apart = int(count_bits(turn ^ other))
+                least = min(least, apart)
             most = max(most, least)
     return most

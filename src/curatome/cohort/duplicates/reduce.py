@@ -38,6 +38,41 @@ def reduced(image: Pixels, side: int) -> Whole:
     Raises:
         ValueError: the image is empty, of another shape or not uint8.
     """
+    pixels = _channels_last(image)
+    height, width, channels = pixels.shape
+    flat = np.ascontiguousarray(pixels).reshape(height, width * channels)
+    cells = np.empty((side, side), np.int64)
+    _reduce(flat, _RGB if channels == 3 else _GRAY, cells)
+    return cells
+
+
+def without_ground(image: Pixels, darker: int = 40) -> Pixels:
+    """The part of an image that is not plain bright ground, such as a cell cut out on white.
+
+    Cells of one size on white all have nearly the same coarse picture, which is that of a spot;
+    hashes of what is left tell them apart.
+
+    Args:
+        image: (H, W, 3) RGB, (H, W, 1) or (H, W) gray, uint8.
+        darker: pixels at least so many gray levels below the brightest are no ground. Outlines
+            are cut sharply, so that their place hardly depends on it.
+
+    Returns:
+        the smallest rectangle that holds all those pixels, a view; the image if there are none.
+
+    Raises:
+        ValueError: the image is empty, of another shape or not uint8.
+    """
+    pixels = _channels_last(image)
+    light = pixels.astype(np.int64) @ (_RGB if pixels.shape[2] == 3 else _GRAY)
+    dark = light <= light.max() - 1000 * darker
+    rows, columns = np.flatnonzero(dark.any(axis=1)), np.flatnonzero(dark.any(axis=0))
+    if not len(rows):
+        return image
+    return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _channels_last(image: Pixels) -> Pixels:
     pixels = np.asarray(image)
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
@@ -48,11 +83,7 @@ def reduced(image: Pixels, side: int) -> Whole:
         )
     if not pixels.size:
         raise ValueError(f"an image must have pixels. Got {np.shape(image)}.")
-    height, width, channels = pixels.shape
-    flat = np.ascontiguousarray(pixels).reshape(height, width * channels)
-    cells = np.empty((side, side), np.int64)
-    _reduce(flat, _RGB if channels == 3 else _GRAY, cells)
-    return cells
+    return pixels
 
 
 @numba.njit(cache=True, nogil=True)

@@ -9,6 +9,8 @@ the hash of a turned image follows from the hash alone.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,7 @@ import numpy.typing as npt
 SYMMETRIES = 8
 
 Hashes = npt.NDArray[np.uint64]
+T = TypeVar("T", bound=np.generic)
 
 
 LEFT_RIGHT = np.uint64(sum(1 << b for b in range(64) if b % 2))
@@ -80,11 +83,12 @@ def _nearest(  # pragma: no cover - compiled
     turns = np.empty(SYMMETRIES, np.uint64)
     for i in range(len(first)):
         turn_hash(first[i], turns)
-        least = 65
+        least = np.int64(65)
         for k in range(SYMMETRIES):
             apart = np.int64(count_bits(turns[k] ^ second[i]))
             if apart < least:
-                least, symmetry[i] = apart, k
+                least = apart
+                symmetry[i] = k
         distance[i] = least
 
 
@@ -125,7 +129,7 @@ def hash_distances(
     return distance, symmetry
 
 
-def turned(image: npt.NDArray[np.generic], symmetry: int) -> npt.NDArray[np.generic]:
+def turned(image: npt.NDArray[T], symmetry: int) -> npt.NDArray[T]:
     """An image after one of the eight symmetries.
 
     Args:
