@@ -35,6 +35,7 @@ CANDIDATES = TableSpec(
     ),
 )
 _FOLDS = 3
+_WORKING_MPP = 0.5
 _NEGATIVES = 20_000
 """Blobs without annotation that a fold keeps for training, drawn at random from all."""
 
@@ -110,15 +111,27 @@ class _Seen:
 
 
 def _survey(tile: Tile, vectors: Floats, radius_um: float) -> _Seen:
-    amounts = separate(tile.pixels, vectors)
-    blobs = find_blobs(amounts[..., 0], tile.mpp)
+    pixels, mpp = _working(tile)
+    amounts = separate(pixels, vectors)
+    blobs = find_blobs(amounts[..., 0], mpp)
     corner = np.asarray(tile.corner_um, np.float64)
-    points: Floats = (np.stack([blobs.column, blobs.row], axis=1) + 0.5) * tile.mpp + corner
-    values = features(tile.pixels, amounts, blobs, tile.mpp)
+    points: Floats = (np.stack([blobs.column, blobs.row], axis=1) + 0.5) * mpp + corner
+    values = features(pixels, amounts, blobs, mpp)
     sought = _nearest(points, tile.marks_um, radius_um)
     beside = _near(points, tile.marks_um, radius_um)
     annotated = beside | _near(points, tile.others_um, radius_um)
     return _Seen(blobs, points, values, sought, beside, annotated)
+
+
+def _working(tile: Tile) -> tuple[npt.NDArray[np.uint8], float]:
+    """Pixels of at most about half a µm: finer ones are averaged by whole steps."""
+    step = int(_WORKING_MPP / tile.mpp + 0.1)
+    if step < 2:
+        return tile.pixels, tile.mpp
+    rows, columns = (n // step for n in tile.pixels.shape[:2])
+    cut = tile.pixels[: rows * step, : columns * step]
+    mean = cut.reshape(rows, step, columns, step, 3).mean(axis=(1, 3), dtype=np.float32)
+    return np.rint(mean).astype(np.uint8), tile.mpp * step
 
 
 def _nearest(points: Floats, marks: Floats, radius: float) -> Flags:
