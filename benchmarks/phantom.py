@@ -18,6 +18,8 @@ A classifier (logistic regression, and a random forest) then tells phantom from 
 statistics, with slides or source images kept together in cross-validation; how well it tells each
 real source from the other real ones is printed beside it. Against one source alone it is easy: the
 phantom has many stains and scanners, and the source one.
+
+The phantom's DAB slides are held beside the one immunostain there is (`benchmarks.phantom_dab`).
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from benchmarks.phantom_dab import compare_dab
 from benchmarks.phantom_nuclei import NAMES, phantom_fields, real_fields
 from benchmarks.phantom_tiles import Tile, phantom_tiles, real_tiles, scenes
 from benchmarks.recording import keep, machine
@@ -194,6 +197,7 @@ def main() -> None:
         print(f"{len(masks)} real fields with masks, {len(fields)} of the phantom")
         compare_nuclei(masks, fields)
         classify(real, phantom, values)
+        compare_dab(options.data, options.seed)
         tables_alone()
         print(f"\n{time.perf_counter() - start:.0f} s")
     print(out.getvalue())

@@ -35,10 +35,10 @@ elongated, but the other traits are rare.
 
 SIZES = np.array(
     [
-        [9.6, 0.19, 0.00, 0.00, 0.00],  # epithelial: the axis ratio follows from elongation
-        [10.0, 0.16, 0.00, 0.00, 0.00],  # tumor: likewise
+        [9.9, 0.20, 0.00, 0.00, 0.00],  # epithelial: the axis ratio follows from elongation
+        [10.4, 0.16, 0.00, 0.00, 0.00],  # tumor: likewise
         [7.5, 0.20, 0.55, 0.97, 0.00],  # lymphocyte
-        [10.0, 0.24, 0.19, 0.46, 0.43],  # stromal
+        [10.4, 0.24, 0.18, 0.46, 0.47],  # stromal
         [1.0, 0.08, 1.00, 1.00, 0.00],  # mitosis: times the size of its phase
         [2.4, 0.35, 0.50, 1.00, 0.00],  # debris
         [3.6, 0.18, 0.80, 1.00, 0.00],  # apoptotic
@@ -47,8 +47,8 @@ SIZES = np.array(
         [8.0, 0.17, 0.62, 0.97, 0.00],  # plasma
         [9.8, 0.17, 0.48, 0.85, 0.00],  # macrophage
         [8.6, 0.20, 0.24, 0.48, 0.42],  # endothelial
-        [11.0, 0.18, 0.20, 0.42, 0.40],  # spindle
-        [10.6, 0.17, 0.55, 0.97, 0.00],  # lymphoma
+        [11.4, 0.18, 0.20, 0.42, 0.40],  # spindle
+        [11.2, 0.18, 0.48, 0.97, 0.00],  # lymphoma
     ]
 )
 """For each class, of the whole nucleus, before it is cut: median equivalent diameter of its largest
@@ -61,20 +61,20 @@ by 4 to 5 where they lie flat, shorter and rounder where they are cut."""
 
 CHROMATIN = np.array(
     [
-        [0.80, 0.35, 0.3],  # epithelial
-        [0.80, 0.55, 1.1],  # tumor
-        [1.02, 0.60, 0.0],  # lymphocyte
-        [0.82, 0.30, 0.1],  # stromal
+        [0.72, 0.35, 0.3],  # epithelial
+        [0.72, 0.55, 1.1],  # tumor
+        [0.92, 0.60, 0.0],  # lymphocyte
+        [0.75, 0.30, 0.1],  # stromal
         [1.45, 0.15, 0.0],  # mitosis
         [0.75, 0.20, 0.0],  # debris
         [1.45, 0.00, 0.0],  # apoptotic
         [1.35, 0.05, 0.0],  # pyknotic
         [1.22, 0.25, 0.0],  # hyperchromatic
-        [0.92, 0.55, 0.0],  # plasma
-        [0.62, 0.30, 0.5],  # macrophage
-        [0.86, 0.30, 0.0],  # endothelial
-        [0.72, 0.45, 0.6],  # spindle
-        [0.80, 0.65, 0.8],  # lymphoma
+        [0.84, 0.55, 0.0],  # plasma
+        [0.58, 0.30, 0.5],  # macrophage
+        [0.78, 0.30, 0.0],  # endothelial
+        [0.66, 0.45, 0.6],  # spindle
+        [0.72, 0.65, 0.8],  # lymphoma
     ]
 )
 """For each class: uptake of hematoxylin (optical density), coarseness (0 fine, 1 clumped), and mean

@@ -138,7 +138,7 @@ def _rows(
 
 
 def _in_gland(around: _Around, index: int) -> Rows:
-    points, turn = around.ring(index, 7.0, 9.9)
+    points, turn = around.ring(index, 7.0, 10.1)
     points = points + around.rng.normal(0, 0.5, points.shape)
     kind = around.mixed(len(points), EPITHELIAL, {LYMPHOCYTE: 0.05})
     return _rows(points, turn + around.rng.normal(0, 0.12, len(turn)), kind)
@@ -152,7 +152,7 @@ def _in_fat(around: _Around, index: int) -> Rows:
 
 
 def _in_tumor(around: _Around, index: int) -> Rows:
-    points, _ = around.grid(index, 16.2, 0.21, 7.0)
+    points, _ = around.grid(index, 16.6, 0.21, 7.0)
     nest = ground.nest_values(texture(1), around.look, points)
     kind = around.mixed(len(points), TUMOR, _IN_TUMOR)
     septum = nest <= 0.17
@@ -245,7 +245,7 @@ def _in_spindle(around: _Around, index: int) -> Rows:
 
 def _in_lymphoma(around: _Around, index: int) -> Rows:
     """Sheets of one cell, and starry macrophages with apoptotic bodies in them."""
-    points, _ = around.grid(index, 11.4, 0.24, 4.0)
+    points, _ = around.grid(index, 12.0, 0.24, 4.0)
     star = ground.macrophages(around.look, points)
     points, star = points[(star < -2.5) | (star > 2.0)], star[(star < -2.5) | (star > 2.0)]
     kind = around.mixed(len(points), LYMPHOMA, {MITOSIS: 0.012, APOPTOTIC: 0.006, LYMPHOCYTE: 0.10})

@@ -33,7 +33,7 @@ _CORRELATION_UM = {
 CORRELATION_UM = np.array([_CORRELATION_UM[kind] for kind in KINDS])
 """Usual correlation length (µm) of each kind's tone."""
 _UNEVEN = {"gland": 0.14, "fat": 0.20, "vessel": 0.12}
-UNEVENNESS = np.array([_UNEVEN.get(kind, 0.26) for kind in KINDS])
+UNEVENNESS = np.array([_UNEVEN.get(kind, 0.20) for kind in KINDS])
 """Standard deviation of the logarithm of each kind's tone."""
 
 

@@ -344,7 +344,7 @@ def test_two_neighbors_lie_in_one_outline(clean):
     slide = dict(zip(before, clean.annotations["image"].to_pylist(), strict=True))
     grown = [key for key in after if not after[key].equals(before[key])]
     gone = before.keys() - after.keys()
-    assert len(grown) == len(gone) > 100
+    assert len(grown) == len(gone) > 50
     for key in grown:
         held = [k for k in gone if slide[k] == slide[key] and after[key].covers(before[k].centroid)]
         assert len(held) >= 1
@@ -358,7 +358,7 @@ def test_two_neighbors_lie_in_one_outline(clean):
         if slide[a] == slide[b]
     ]
     assert min(apart) > 120.0
-    near = plant(clean, "merged_outlines", 1.0, reach_um=40.0)
+    near = plant(clean, "merged_outlines", 1.0, reach_um=60.0)
     assert 0 < 800 - near.annotations.num_rows < len(gone)
 
 
