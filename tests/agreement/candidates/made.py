@@ -38,3 +38,20 @@ def tiles(cases, seed, kind="mitosis", found=0.7, per_slide=3, side_um=220.0):
             tile = Tile(plan.name, plan.name, pixels, mpp, places[inside & marked],
                         corner_um=(float(low[0]), float(low[1])))  # fmt: skip
             yield tile, places[inside & ~marked]
+
+
+def precision(table, made, radius_um=4.0):
+    """Which ranked candidates are missed objects, each counted once; how many there are."""
+    places = {}
+    for tile, missed in made:
+        places.setdefault(tile.image, []).append(missed)
+    places = {name: np.concatenate(parts) for name, parts in places.items()}
+    taken = {name: np.zeros(len(points), bool) for name, points in places.items()}
+    hits = np.zeros(len(table), bool)
+    for row, (name, x, y) in enumerate(
+        zip(*(table[c].to_pylist() for c in ("image", "x_um", "y_um")), strict=True)
+    ):
+        distance = np.where(taken[name], np.inf, np.hypot(*(places[name] - (x, y)).T))
+        if len(distance) and distance.min() < radius_um:
+            taken[name][distance.argmin()] = hits[row] = True
+    return hits, sum(map(len, places.values()))
