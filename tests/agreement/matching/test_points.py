@@ -113,6 +113,44 @@ def test_neither_rows_nor_names_matter(marks, random, names):
     assert as_sets(again, x[rows], y[rows], label[rows], renamed[rows]) == shown
 
 
+def test_where_no_single_exchange_helps_all_ways_are_tried():
+    """Eight marks of five readers in which moving one at a time stops a pair short of the best."""
+    x = np.array([6.5, 4.0, 5.5, 4.0, 2.5, 3.5, 0.0, 0.0])
+    y = np.array([0.0, 1.0, 3.5, 2.5, 2.0, 2.5, 0.5, 3.5])
+    reader = np.array([3, 0, 1, 0, 4, 2, 1, 3])
+    items = match_points(x, y, reader, np.zeros(8, int), 4.0)
+    worth = within(x, y, 4.0)
+    assert worth_of(items, worth, reader)[0] == best(worth, reader)[0]
+
+
+@pytest.mark.parametrize(
+    ("marks", "reader", "names", "rows"),
+    [
+        (
+            "4.0,.5 2,1 2.5,3.5 0,2.5 1.5,1 6.5,1.5 3,1 0,3 0,.5 5,3 6,3 6,3 7,2.5",
+            [0, 0, 2, 1, 2, 2, 1, 3, 2, 1, 1, 3, 2],
+            [5, 4, 2, 0, 3, 1],
+            [12, 0, 5, 11, 8, 4, 2, 3, 7, 10, 6, 1, 9],
+        ),
+        (
+            "5.5,3 2.5,3.5 .5,2.5 4,2.5 5,2.5 1,3 0,1 5,1 5,1 3.5,1 3,2 7,1.5 5.5,3",
+            [4, 1, 4, 2, 2, 0, 2, 3, 3, 1, 2, 2, 1],
+            [0, 5, 3, 1, 2, 4],
+            [1, 9, 7, 12, 0, 5, 8, 4, 10, 3, 6, 2, 11],
+        ),
+    ],
+)
+def test_marks_of_two_readers_at_one_place_are_told_apart_by_their_other_marks(
+    marks, reader, names, rows
+):
+    """Crowds with ties in which the marks at one place, in another order, gave other items."""
+    x, y = np.array([m.split(",") for m in marks.split()], float).T
+    renamed, image = np.array(names)[reader], np.zeros(len(x), int)
+    items = match_points(x, y, reader, image, 4.0)
+    again = match_points(x[rows], y[rows], renamed[rows], image, 4.0)
+    assert as_sets(again, x[rows], y[rows], renamed[rows]) == as_sets(items, x, y, renamed)
+
+
 @pytest.mark.parametrize("spread", [30.0, 60.0, 200.0])
 def test_large_crowds_neither_depend_on_rows_nor_on_names(spread):
     """Groups too large to try all ways: still one answer, and none that one exchange improves."""
