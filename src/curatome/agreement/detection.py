@@ -4,6 +4,9 @@ All of it starts from items, as matching makes them: an item that both marked is
 one that only the reader marked a false positive, one that only the reference marked a false
 negative. For a class both must give it that class, so an object that is found but called something
 else is a false negative of one class and a false positive of the other.
+
+Items of many readers can part two marks that would match alone, since all of an item must match.
+Match one reader and the reference alone where the highest F1 of those two is asked for.
 """
 
 from __future__ import annotations
