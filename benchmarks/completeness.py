@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from benchmarks.missed_mitoses import precision, tiles
 from benchmarks.recording import keep, machine
 from PIL import Image
 from scipy.special import gammaln, ndtri, xlogy
-from tests.agreement.candidates.made import precision, tiles
 
 from curatome.agreement.candidates import find_blobs, ranked, train
 from curatome.agreement.completeness import Captures, captures, missed
@@ -55,7 +55,7 @@ def log_normal(counts: Counts) -> Ends:
 
 def profile_interval(counts: Counts) -> Ends:
     """Whole numbers within the profile likelihood of two independent reads."""
-    b, c, m = counts
+    b, c, _ = counts
     n, f = sum(counts), np.arange(4000.0)
     total = n + f
     log = gammaln(total + 1) - gammaln(f + 1) - 2 * xlogy(total, total)

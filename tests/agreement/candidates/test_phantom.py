@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from benchmarks.missed_mitoses import precision, tiles
 
 from curatome.agreement.candidates import ranked, train
-from tests.agreement.candidates.made import precision, tiles
 
 
 @pytest.mark.acceptance
