@@ -40,6 +40,7 @@ class Log(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.store = open_annotations(self.folder / "a.db")
         self.states = [{}]  # after event 0, 1, …; whole batches only are compared
+        self.kept = [{}]  # the same with what deleted ones were last, which restoring brings back
         self.batches = []
         self.known = set()
 
@@ -48,9 +49,11 @@ class Log(RuleBasedStateMachine):
             self.store.close()
             shutil.rmtree(self.folder)
 
-    def record(self, batch, state):
+    def record(self, batch, state, back_to=None):
         """The states within a batch are none that anyone has seen."""
+        kept = self.kept[-1] | (self.kept[back_to] if back_to is not None else {}) | state
         self.states += [None] * (len(batch.seqs) - 1) + [state] * bool(batch.seqs)
+        self.kept += [None] * (len(batch.seqs) - 1) + [kept] * bool(batch.seqs)
         self.batches.append(batch)
 
     @property
@@ -84,7 +87,7 @@ class Log(RuleBasedStateMachine):
     @rule(data=st.data())
     def restore(self, data):
         name = data.draw(st.sampled_from(sorted(self.known - set(self.now))))
-        last = next(state[name] for state in reversed(self.states) if state and name in state)
+        last = self.kept[-1][name]
         batch = self.store.apply([Edit(name, "restore", self.store.head())], BEN)
         self.record(batch, self.now | {name: last})
 
@@ -92,7 +95,8 @@ class Log(RuleBasedStateMachine):
     @rule()
     def undo_the_latest(self):
         batch = self.batches[-1]
-        self.record(self.store.undo(batch.batch, ANNA), self.states[batch.first - 1])
+        before = batch.first - 1
+        self.record(self.store.undo(batch.batch, ANNA), self.states[before], before)
 
     @precondition(lambda self: self.batches)
     @rule(data=st.data())
@@ -108,13 +112,17 @@ class Log(RuleBasedStateMachine):
             return
         undone = self.store.undo(batch.batch, ANNA)
         state = {name: one for name, one in self.now.items() if name not in touched}
-        self.record(undone, state | {name: before[name] for name in touched & set(before)})
+        back = state | {name: before[name] for name in touched & set(before)}
+        was = self.kept[batch.first - 1]
+        for name in {event.row["annotation"] for event in events if event.row} & touched & set(was):
+            self.kept[-1] = self.kept[-1] | {name: was[name]}
+        self.record(undone, back)
 
     @rule(data=st.data())
     def revert(self, data):
         seen = [seq for seq, state in enumerate(self.states) if state is not None]
         to = data.draw(st.sampled_from(seen))
-        self.record(self.store.revert(to, ANNA), self.states[to])
+        self.record(self.store.revert(to, ANNA), self.states[to], to)
 
     @rule(data=st.data())
     def look_back(self, data):

@@ -20,7 +20,7 @@ from curatome.dataset.versions.model import INFO_FILE, KEYED, FileRecord, Versio
 from curatome.errors import CuratomeError, VersionError
 from curatome.findings import Finding, Severity
 from curatome.hashes import bytes_hash, file_sha256
-from curatome.location import Location, joined
+from curatome.location import Location, located
 from curatome.objects import opened_object
 from curatome.tiles.shards import read_member
 
@@ -33,13 +33,13 @@ Tick = Callable[[int], None]
 
 
 def verify(
-    root: Path, shards: Location, names: Sequence[str] = (), tick: Tick | None = None
+    root: Path, home: Path, names: Sequence[str] = (), tick: Tick | None = None
 ) -> list[Finding]:
     """Look at every file and every shard of versions.
 
     Args:
         root: the folder of versions.
-        shards: the folder that their shards lie under.
+        home: the folder that the paths of shards, where they are no URLs, are relative to.
         names: of the versions to look at; all by default.
         tick: is told how many bytes were read.
 
@@ -61,7 +61,7 @@ def verify(
     for entry in log:
         if entry in chosen:
             found += _version(root, entry, parent, tick)
-            found += _shards(root / entry.folder, entry, shards, (seen, tick))
+            found += _shards(root / entry.folder, entry, home, (seen, tick))
         parent = entry.id
     return found
 
@@ -132,7 +132,7 @@ def _hurt_rows(path: Path) -> str:
 
 
 def _shards(
-    folder: Path, entry: Entry, place: Location, state: tuple[dict[str, str], Tick | None]
+    folder: Path, entry: Entry, home: Path, state: tuple[dict[str, str], Tick | None]
 ) -> Iterator[Finding]:
     """Every shard is read once, however many versions share it."""
     seen, tick = state
@@ -141,7 +141,7 @@ def _shards(
     except _UNREADABLE:
         return  # told already
     for row in table:
-        where = joined(place, row["shard"])
+        where = located(row["shard"], home)
         if row["shard"] not in seen:
             seen[row["shard"]] = _sha256(where, tick)
         now, subject = seen[row["shard"]], f"version {entry.name}"

@@ -26,6 +26,8 @@ from curatome.dataset.versions.model import INFO_FILE, KEYED, PLAIN, Withdrawal,
 from curatome.durable import new_file, write_file
 from curatome.errors import VersionError
 from curatome.hashes import file_sha256
+from curatome.location import Location, is_url, located, opened
+from curatome.objects import put, remove_objects
 
 NOTE_FILE = "withdrawal.json"
 _ERASED = ".erased"
@@ -77,12 +79,12 @@ def pending(root: Path) -> Wish | None:
         ) from error
 
 
-def withdraw(root: Path, shards: Path, wish: Wish) -> Withdrawn:
+def withdraw(root: Path, home: Path, wish: Wish) -> Withdrawn:
     """Take a case out of every version, and its pixels off the disk.
 
     Args:
         root: the folder of versions.
-        shards: the folder that their shards lie under.
+        home: the folder that the paths of shards, where they are no URLs, are relative to.
         wish: what is to be withdrawn.
 
     Raises:
@@ -99,14 +101,14 @@ def withdraw(root: Path, shards: Path, wish: Wish) -> Withdrawn:
     write_file(root / NOTE_FILE, json.dumps(asdict(wish)))
     remove_attempts(root)
     remove, erase = _places(root, wish)
-    hashes = {name: _erased(shards / name, ranges) for name, ranges in erase.items()}
+    hashes = {name: _erased(root, located(name, home), ranges) for name, ranges in erase.items()}
     rows = _reissue(root, wish, set(remove), hashes)
+    remove_objects([name for name in remove if is_url(name)])
     for name in remove:
-        (shards / name).unlink(missing_ok=True)
+        if not is_url(name):
+            (home / name).unlink(missing_ok=True)
     for name in erase:
-        beside = _beside(shards / name)
-        if beside.exists():
-            beside.replace(shards / name)
+        _replace(_beside(root, located(name, home)), located(name, home))
     for entry in load_log(root):
         for revision in range(len(entry.was)):
             if (root / _folder(entry, revision)).exists():
@@ -162,27 +164,36 @@ def _folder(entry: Entry, revision: int) -> str:
     return entry.name if revision == 0 else f"{entry.name}.r{revision}"
 
 
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}{_ERASED}")
+def _beside(root: Path, place: Location) -> Path:
+    """Where the copy of a shard without the images waits; on the shard's disk if it is on one."""
+    if isinstance(place, Path):
+        return place.with_name(f".{place.name}{_ERASED}")
+    return root / f"{hashlib.sha256(place.encode()).hexdigest()[:16]}{_ERASED}"
 
 
-def _erased(path: Path, ranges: Ranges) -> str:
-    """Write a copy of a shard without the images, beside it; its hash."""
-    beside = _beside(path)
+def _erased(root: Path, place: Location, ranges: Ranges) -> str:
+    """Write a copy of a shard in which the images are zeros; its hash."""
+    beside = _beside(root, place)
     if not beside.exists():
-        with new_file(beside) as out, path.open("rb") as stream:
+        with new_file(beside) as out, opened(place) as stream:
             at = 0
             for offset, length in ranges:
-                _copy(stream.read(offset - at), out)
+                out.write(stream.read(offset - at))
                 stream.seek(length, 1)
-                _copy(bytes(length), out)
+                out.write(bytes(length))
                 at = offset + length
             shutil.copyfileobj(stream, out)
     return file_sha256(beside)
 
 
-def _copy(data: bytes, out: object) -> None:
-    out.write(data)  # type: ignore[attr-defined]
+def _replace(beside: Path, place: Location) -> None:
+    if not beside.exists():
+        return  # it was done before
+    if isinstance(place, Path):
+        beside.replace(place)
+    else:
+        put(beside, place)
+        beside.unlink()
 
 
 def _reissue(
