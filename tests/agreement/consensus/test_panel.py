@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pyarrow as pa
 import pytest
 
 from curatome.agreement.consensus.panel import Panel, decide_by_panel, open_reads
 from curatome.agreement.ratings import ratings
+from curatome.annotations.formats.base import Frames, Options
+from curatome.annotations.formats.coco import FORMAT, classes_of, votes
 from curatome.errors import ProtocolError, TableError
 
 PANEL = Panel("ann", "joe", "eve")
@@ -91,3 +95,19 @@ def test_a_judge_who_has_not_begun_is_asked():
 def test_a_panel_is_three_people():
     with pytest.raises(ProtocolError, match=r"three different people\. Got ann, joe and ann"):
         Panel("ann", "joe", "ann")
+
+
+def test_the_panel_of_midog_comes_to_its_final_classes(data):
+    """Two experts, a third where they differ: all 26,286 boxes, and nobody is left to ask."""
+    path = data / "annotations" / "coco" / "MIDOG++.json"
+    boxes = FORMAT.read(path, Frames(), Options()).table
+    found = ratings(votes(boxes, classes_of(path)))
+    panel = Panel("expert 1", "expert 2", "expert 3")
+    decided = decide_by_panel(found, panel).table()
+    final = dict(zip(boxes["annotation"].to_pylist(), boxes["labels"].to_pylist(), strict=True))
+    assert decided.num_rows == len(final) == 26286
+    assert all(final[row["item"]] == [row["label"]] for row in decided.to_pylist())
+    by = Counter(decided["decided_by"].to_pylist())
+    assert set(by) == {"two readers", "judge"}
+    assert by["two readers"] / 26286 == pytest.approx(0.790, abs=0.0005)
+    assert open_reads(found, panel).num_rows == 0
