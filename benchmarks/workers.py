@@ -1,11 +1,14 @@
 """Two workers beside one: wall time of whole builds, CPIA's four scales, in turns.
 
-    python -m benchmarks.workers --data FOLDER [--slides 4] [--side 23048] [--turns 3]
+    python -m benchmarks.workers --data FOLDER [--slides 6] [--side 23048] [--turns 3]
 
 Slides are made of real tissue (JPEG 4:2:0, 256 px tiles at 0.25 µm/px). A build is everything
 that `curatome build` does once slides are added: children start, look for tissue, make tiles,
-and the manifest is written. On a machine whose cores others use, two workers cannot be twice as
-fast as one; the load before the run is printed.
+and the manifest is written. Python keeps its bytecode, as it does for whoever installs Curatome.
+
+What the machine itself gives is measured in the same turns: a bare loop of simplejpeg (decode at
+half size, encode) alone, and two of them at once. Where cores are shared, they are less than
+twice as fast, and two workers cannot be faster.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -21,12 +25,18 @@ import time
 from pathlib import Path
 
 from benchmarks.recording import keep, machine
+from benchmarks.tile_peers import bare_loop
 from benchmarks.tiles import cpia_scales, make_slide
 
 from curatome.project import create_project, open_project
 from curatome.workflows.add import add_slides
 from curatome.workflows.build import build_project
 from curatome.workflows.watch import Silent
+
+
+_ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+_LOOP_TILES = 4000
+_ROOT = Path(__file__).parents[1]
 
 
 class _Phases(Silent):
@@ -47,7 +57,7 @@ def measure(folder: Path, slides: Path, workers: int) -> dict[str, float]:
     command = [sys.executable, "-m", "benchmarks.workers", "--measure", str(folder)]
     done = subprocess.run(
         [*command, "--workers", str(workers)],
-        check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1],
+        check=True, capture_output=True, text=True, cwd=_ROOT, env=_ENVIRONMENT,
     )  # fmt: skip
     found: dict[str, float] = json.loads(done.stdout)
     return found
@@ -62,41 +72,71 @@ def _measured(folder: Path, workers: int) -> dict[str, float]:
     return {"build": ended - began, "tiles": min(after) - tiles[0], "made": result.made}
 
 
+def bare(slide: Path, at_once: int) -> float:
+    """Seconds until all of some bare loops, which start at the same time, have ended."""
+    command = [sys.executable, "-m", "benchmarks.workers", "--loop", str(slide)]
+    began = time.monotonic()
+    loops = [subprocess.Popen(command, cwd=_ROOT, env=_ENVIRONMENT) for _ in range(at_once)]
+    if any([loop.wait() for loop in loops]):
+        raise RuntimeError("a bare loop failed")
+    return time.monotonic() - began
+
+
+def _loop(slide: Path) -> None:
+    places = [(n % 40, n // 40 % 40) for n in range(_LOOP_TILES)]
+    bare_loop(slide, {"side": 256, "places": places})
+
+
+def _make_slides(folder: Path, data: Path, count: int, side: int) -> None:
+    """Slides that differ in what follows their last byte, so that no two are the same file."""
+    folder.mkdir()
+    first = make_slide(folder / "s0.svs", data, side, 256, 0.25)
+    for number in range(1, count):
+        other = shutil.copy(first, folder / f"s{number}.svs")
+        with Path(other).open("ab") as stream:
+            stream.write(bytes([number]))
+
+
+def _row(name: str, one: list[float], two: list[float], share: int = 1) -> str:
+    ratio = statistics.median(share * a / b for a, b in zip(one, two, strict=True))
+    return f"| {name} | {statistics.median(one):.1f} | {statistics.median(two):.1f} | {ratio:.2f} |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--data", type=Path, help="folder of the real files")
-    parser.add_argument("--slides", type=int, default=4)
+    parser.add_argument("--slides", type=int, default=6)
     parser.add_argument("--side", type=int, default=23048, help="edge of the slides, px")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--loop", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--workers", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:
         print(json.dumps(_measured(given.measure, given.workers)))
         return
+    if given.loop:
+        _loop(given.loop)
+        return
     load = os.getloadavg()[0]
     seconds: dict[int, list[dict[str, float]]] = {1: [], 2: []}
     with tempfile.TemporaryDirectory() as name:
         slides = Path(name) / "slides"
-        slides.mkdir()
-        for number in range(given.slides):
-            # Another edge each time, so that no two slides are the same file.
-            make_slide(slides / f"s{number}.svs", given.data, given.side + 8 * number, 256, 0.25)
+        _make_slides(slides, given.data, given.slides, given.side)
+        loops: dict[int, list[float]] = {1: [], 2: []}
         for turn in range(given.turns):
             for workers in (1, 2):
+                loops[workers].append(bare(slides / "s0.svs", workers))
                 found = measure(Path(name) / f"p{turn}-{workers}", slides, workers)
                 seconds[workers].append(found)
-                print(f"turn {turn + 1}, {workers} workers: {found}", flush=True)
+                print(f"turn {turn + 1}, {workers}: {found}, {loops[workers][-1]:.2f}", flush=True)
     lines = [f"Two workers beside one, {given.slides} slides of {given.side} px edge, {machine()}"]
     lines += [f"load average before: {load:.2f}", "", "| | 1 worker, s | 2 workers, s | times |"]
     lines.append("|---|---|---|---|")
-    for what in ("build", "tiles"):
+    for what, title in (("build", "whole build"), ("tiles", "making tiles")):
         one, two = ([found[what] for found in seconds[n]] for n in (1, 2))
-        ratio = statistics.median(a / b for a, b in zip(one, two, strict=True))
-        lines.append(
-            f"| {'whole build' if what == 'build' else 'making tiles'} "
-            f"| {statistics.median(one):.1f} | {statistics.median(two):.1f} | {ratio:.2f} |"
-        )
+        lines.append(_row(title, one, two))
+    lines.append(_row("a bare loop, and two at once", loops[1], loops[2], share=2))
     text = "\n".join(lines) + "\n"
     print(text)
     keep("workers", text)

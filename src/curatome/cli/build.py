@@ -87,12 +87,10 @@ def build(  # noqa: PLR0917 - a command's options are not positional
 @contextmanager
 def _workers(
     project: Project, cluster: str | None, workers: int | None
-) -> Iterator[tuple[int, Runner]]:
-    """How many work, and how they are given their tasks."""
+) -> Iterator[tuple[int, Runner | None]]:
+    """How many work, and how they are given their tasks if not here."""
     if cluster is None:
-        from curatome.jobs import run_tasks
-
-        yield workers or os.cpu_count() or 1, run_tasks
+        yield workers or os.cpu_count() or 1, None
     else:
         from curatome.workflows.cluster import cluster_for
 

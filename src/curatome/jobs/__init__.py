@@ -6,9 +6,19 @@ the stage, and the other tasks go on.
 """
 
 from curatome.jobs.child import progress, stage
-from curatome.jobs.supervise import Failure, Limits, OnProgress, Outcome, Runner, Task, run_tasks
+from curatome.jobs.supervise import (
+    Children,
+    Failure,
+    Limits,
+    OnProgress,
+    Outcome,
+    Runner,
+    Task,
+    run_tasks,
+)
 
 __all__ = [
+    "Children",
     "Failure",
     "Limits",
     "OnProgress",

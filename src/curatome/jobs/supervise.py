@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -96,33 +97,69 @@ def run_tasks(
         limits: what each child may use.
         on_progress: called with the counts that a child reports.
     """
-    limits = limits or Limits()
-    source = iter(tasks)
-    again: deque[tuple[Task, int]] = deque()
-    children: list[_Child] = []
-    try:
-        while True:
-            _hand_out(source, again, children, workers, limits)
-            busy = [child for child in children if child.task is not None]
-            if not busy:
-                return
-            for child in _ready(busy):
-                outcome = child.listen(on_progress)
-                if outcome is None:
-                    continue
-                if child.dead:
-                    children.remove(child)
-                if _worth_another_try(outcome, child.attempt):
-                    again.append((outcome.task, child.attempt + 1))
-                else:
-                    yield outcome
-    finally:
-        for child in children:
-            child.kill()
+    with Children() as children:
+        yield from children.run(tasks, workers, limits, on_progress)
 
 
 Runner = Callable[[Iterable[Task], int, Limits, OnProgress | None], Iterator[Outcome]]
 """`run_tasks`, or what runs tasks elsewhere by the same contract."""
+
+
+class Children:
+    """Children that are kept from one run of tasks to the next, for to start one takes a second.
+
+    A context manager; `run` keeps the contract of `run_tasks`.
+    """
+
+    def __init__(self) -> None:
+        self._children: list[_Child] = []
+
+    def __enter__(self) -> Children:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all children; later runs start new ones."""
+        self._dismiss(self._children)
+
+    def run(
+        self,
+        tasks: Iterable[Task],
+        workers: int = 1,
+        limits: Limits | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Iterator[Outcome]:
+        """See `run_tasks`. Children of other limits are ended first, those at work at the end."""
+        limits = limits or Limits()
+        source = iter(tasks)
+        again: deque[tuple[Task, int]] = deque()
+        self._dismiss(child for child in self._children if child.limits != limits)
+        self._dismiss(self._children[workers:])
+        try:
+            while True:
+                _hand_out(source, again, self._children, workers, limits)
+                busy = [child for child in self._children if child.task is not None]
+                if not busy:
+                    return
+                for child in _ready(busy):
+                    outcome = child.listen(on_progress)
+                    if outcome is None:
+                        continue
+                    if child.dead:
+                        self._children.remove(child)
+                    if _worth_another_try(outcome, child.attempt):
+                        again.append((outcome.task, child.attempt + 1))
+                    else:
+                        yield outcome
+        finally:
+            self._dismiss(child for child in self._children if child.task is not None)
+
+    def _dismiss(self, children: Iterable[_Child]) -> None:
+        for child in list(children):
+            child.kill()
+            self._children.remove(child)
 
 
 class Attendant:
@@ -203,7 +240,7 @@ class _Child:
     def __init__(self, limits: Limits) -> None:
         ours, theirs = socket.socketpair()
         numbers = (theirs.fileno(), limits.memory_bytes)
-        self._limits = limits
+        self.limits = limits
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "curatome.jobs.child", *map(str, numbers)],
@@ -231,15 +268,16 @@ class _Child:
 
     @property
     def overdue(self) -> bool:
-        return time.monotonic() - self._heard > self._limits.silence_seconds
+        return time.monotonic() - self._heard > self.limits.silence_seconds
 
     def listen(self, on_progress: OnProgress | None) -> Outcome | None:
         """One message from the child; the outcome if that ended the task."""
         if not self.pipe.poll():
-            return self._fail("deadline", f"no sign of life for {self._limits.silence_seconds:g} s")
+            return self._fail("deadline", f"no sign of life for {self.limits.silence_seconds:g} s")
         try:
             kind, *rest = self.pipe.recv()
         except (EOFError, OSError):
+            self._await_end()
             return self._fail("killed", "")
         self._heard = time.monotonic()
         if kind == "stage":
@@ -279,19 +317,14 @@ class _Child:
     def kill(self) -> None:
         if not self.dead:
             self.dead = True
-            if self.pipe.closed or not _ended(self._process):
-                self._process.kill()
+            self._process.kill()
             self._process.wait()
             self.pipe.close()
 
-
-def _ended(process: subprocess.Popen[bytes]) -> bool:
-    # A child that has closed its pipe is about to end by itself: let its own exit code be seen.
-    try:
-        process.wait(timeout=0.1)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
+    def _await_end(self) -> None:
+        # A child that has closed its pipe is about to end by itself: let its exit code be seen.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=0.1)
 
 
 def _environment() -> dict[str, str]:

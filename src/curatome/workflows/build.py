@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,9 +12,8 @@ from pathlib import Path
 from curatome.durable import remove_unfinished
 from curatome.errors import BuildError
 from curatome.findings import Finding
-from curatome.jobs import Failure, Limits, Runner, Task, run_tasks
+from curatome.jobs import Children, Failure, Limits, Runner, Task
 from curatome.project import Project, SlideEntry
-from curatome.protocol import Protocol
 from curatome.slides.stamp import slide_stamps
 from curatome.tiles.record import SlideRecord, load_record, part_path, slide_key
 from curatome.tiles.survey import SlideSource
@@ -28,6 +27,7 @@ from curatome.workflows.storage import settle_shards
 from curatome.workflows.watch import Silent, Watcher
 
 _BASE_MEMORY = 4 << 30  # address space of a child: libraries, caches and a strip of the slide
+_LAST_UNITS = 4  # for each worker, which are handed out longest first
 _COPIES = 6  # of the largest block of canvas that may be alive at once
 
 
@@ -108,13 +108,19 @@ class _Course:
     failed: dict[str, Finding] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)  # parts that do not count until made again
 
+    @property
+    def limits(self) -> Limits:
+        """Of all children, so that those who looked for tissue go on to make tiles."""
+        largest = max(scale.side_px for scale in self.project.protocol.scales)
+        return Limits(memory_bytes=_BASE_MEMORY + _COPIES * 3 * largest**2)
+
 
 def build_project(
     project: Project,
     workers: int = 1,
     watcher: Watcher | None = None,
     dry_run: bool = False,
-    run: Runner = run_tasks,
+    run: Runner | None = None,
     *,
     prune: bool = False,
 ) -> BuildResult:
@@ -128,7 +134,7 @@ def build_project(
         workers: how many children read slides at the same time.
         watcher: is told the course, the estimate first.
         dry_run: stop after the estimate.
-        run: runs the tasks, here or elsewhere.
+        run: runs the tasks elsewhere than in children of this process.
         prune: remove what no slide and no scale of the protocol needs, before to make room, and
             afterwards what the former manifest needed.
 
@@ -139,8 +145,8 @@ def build_project(
         StorageError: the store that shards are to lie in does not take them.
     """
     started = time.monotonic()
-    course = _Course(project, workers, watcher or Silent(), run)
-    with project.locked(), _tidied(project.build):
+    with project.locked(), _tidied(project.build), Children() as children:
+        course = _Course(project, workers, watcher or Silent(), run or children.run)
         settle_shards(project)
         removed = LeftOver()
         if prune and not dry_run:
@@ -157,6 +163,7 @@ def build_project(
             if project.shards == project.build:
                 check_room(estimate, project.build)
             _make_units(work, course)
+            children.close()  # their memory is free while the manifest is written
             _save_findings(jobs, course)
             parts = listed_parts(project.build) - course.broken
         done = [job for job in jobs if job.record and not job.missing(parts)]
@@ -237,8 +244,7 @@ def _survey(jobs: Sequence[Job], course: _Course) -> list[Job]:
     by_key = {job.source.key: job for job in jobs}
     if tasks:
         course.watcher.start("looking for tissue", len(tasks), "slides")
-        limits = Limits(memory_bytes=_BASE_MEMORY)
-        for outcome in course.run(tasks, course.workers, limits, None):
+        for outcome in course.run(tasks, course.workers, course.limits, None):
             key = outcome.task.key
             known[key] = outcome.value
             if outcome.failure is not None:
@@ -259,8 +265,8 @@ def _make_units(work: Work, course: _Course) -> None:
     def count(_task: Task, counts: Mapping[str, int]) -> None:
         course.watcher.advance(counts.get("tiles", 0), counts.get("bytes", 0))
 
-    limits = Limits(memory_bytes=_memory(course.project.protocol))
-    for outcome in course.run(_unit_tasks(work, course), course.workers, limits, count):
+    tasks = _unit_tasks(_in_order(work, course.workers), course)
+    for outcome in course.run(tasks, course.workers, course.limits, count):
         key, _, unit = outcome.task.key.partition("#")
         if outcome.failure is not None:
             _refuse_full_disk(course.project.build, outcome.failure)
@@ -273,12 +279,22 @@ def _make_units(work: Work, course: _Course) -> None:
     course.watcher.finish()
 
 
-def _unit_tasks(work: Work, course: _Course) -> Iterator[Task]:
-    for job, units in work:
+def _in_order(work: Work, workers: int) -> list[tuple[Job, int]]:
+    """Units slide by slide, but the last ones longest first: no worker is to wait for another."""
+    units = [(job, unit) for job, units in work if job.record for unit in units]
+    last = max(0, len(units) - _LAST_UNITS * workers)
+
+    def pixels(one: tuple[Job, int]) -> int:
+        job, unit = one
+        return job.record.unit_pixels[unit] if job.record else 0
+
+    return units[:last] + sorted(units[last:], key=pixels, reverse=True)
+
+
+def _unit_tasks(units: Iterable[tuple[Job, int]], course: _Course) -> Iterator[Task]:
+    for job, unit in units:
         key = job.source.key
-        for unit in units:
-            if _is_hopeless(course.failed.get(key)):
-                break
+        if not _is_hopeless(course.failed.get(key)):
             project = course.project
             arguments = (project.build, job.source.path, key, unit, project.shards)
             yield Task(f"{key}#{unit}", "curatome.tiles.engine:build_unit", arguments)
@@ -296,11 +312,6 @@ def _refuse_full_disk(build: Path, failure: Failure) -> None:
             f"{build} has no room left, or the folder of copies: {failure}. Free some and run "
             "`curatome build` again; it goes on from here."
         )
-
-
-def _memory(protocol: Protocol) -> int:
-    largest = max(scale.side_px for scale in protocol.scales)
-    return _BASE_MEMORY + _COPIES * 3 * largest**2
 
 
 def _save_findings(jobs: Sequence[Job], course: _Course) -> None:
