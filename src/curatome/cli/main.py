@@ -25,6 +25,7 @@ from curatome.cli import (
     slides,
     sources,
     status,
+    versions,
 )
 from curatome.cli.console import ERROR, console, errors
 from curatome.errors import CuratomeError
@@ -67,6 +68,7 @@ for module in (
     build,
     cells,
     sources,
+    versions,
     report,
     status,
     demo,

@@ -165,6 +165,12 @@ class Store:
             if table is not None:
                 _remove_unnamed(connection, table, cases)
 
+    def forget_case(self, case: str) -> None:
+        """Remove a case and its fields."""
+        with self._changing() as connection:
+            connection.execute(_cases.delete().where(_cases.c.case == case))
+            connection.execute(_case_tables.delete().where(_case_tables.c.case == case))
+
     def findings(self, prefix: str = "") -> list[Finding]:
         """Findings of all origins that begin with `prefix`, worst first, each once."""
         with self._reading() as connection:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -79,13 +79,16 @@ def pending(root: Path) -> Wish | None:
         ) from error
 
 
-def withdraw(root: Path, home: Path, wish: Wish) -> Withdrawn:
+def withdraw(
+    root: Path, home: Path, wish: Wish, before_end: Callable[[], object] | None = None
+) -> Withdrawn:
     """Take a case out of every version, and its pixels off the disk.
 
     Args:
         root: the folder of versions.
         home: the folder that the paths of shards, where they are no URLs, are relative to.
         wish: what is to be withdrawn.
+        before_end: what else must be done before the withdrawal counts as finished.
 
     Raises:
         VersionError: another withdrawal was begun and not finished.
@@ -113,6 +116,8 @@ def withdraw(root: Path, home: Path, wish: Wish) -> Withdrawn:
         for revision in range(len(entry.was)):
             if (root / _folder(entry, revision)).exists():
                 shutil.rmtree(root / _folder(entry, revision))
+    if before_end is not None:
+        before_end()
     (root / NOTE_FILE).unlink()
     return Withdrawn(rows, tuple(sorted(remove)), tuple(sorted(erase)))
 

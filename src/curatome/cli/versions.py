@@ -1,0 +1,300 @@
+"""`curatome version`, `log`, `diff`, `verify`, `checkout`, `withdraw` and `split`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from curatome.cli.console import (
+    CLEAN,
+    FINDINGS,
+    JsonOption,
+    ProjectOption,
+    console,
+    count,
+    megabytes,
+    print_findings,
+    print_json,
+    print_table,
+    project_at,
+)
+from curatome.cli.progress import watching
+from curatome.errors import VersionError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from curatome.dataset.leakage import Certificate
+    from curatome.dataset.versions import Diff
+
+_SHOWN = 12
+
+ReasonOption = Annotated[str, typer.Option("--message", "-m", help="Why.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(help="Freeze the dataset as it is, under a name.", no_args_is_help=True)
+    group.command("create")(create)
+    app.add_typer(group, name="version")
+    app.command("log")(log)
+    app.command("diff")(compare)
+    app.command("verify")(verify)
+    app.command("checkout")(checkout)
+    app.command("withdraw")(withdraw)
+    app.command("split")(split)
+
+
+def create(
+    message: ReasonOption,
+    *,
+    name: Annotated[str, typer.Option(help="What to call it; v1, v2, … by default.")] = "",
+    project: ProjectOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Freeze items, annotations, splits and findings; exit 1 if anything crosses a split."""
+    from curatome.workflows.versions import create_version
+
+    with watching(as_json) as bars:
+        found = create_version(project_at(project), message, name, bars)
+    if as_json:
+        print_json({"version": found.info, "id": found.info.id, "items": found.items})
+    else:
+        new = len(found.division.new)
+        console.print(
+            f"Version [bold]{escape(found.info.name)}[/] ({found.info.id[:12]}): "
+            f"{count(found.items, 'item')}, {count(found.info.rows('annotations'), 'annotation')}"
+            f", {count(len(found.division.split), 'case')}"
+            + (f"; {count(new, 'case')} newly divided, see splits.csv." if new else ".")
+        )
+        _print_certificate(found.certificate)
+    leaks = any(check.found for check in found.certificate.checks)
+    raise typer.Exit(FINDINGS if leaks else CLEAN)
+
+
+def log(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
+    """List the versions, the latest first."""
+    from curatome.dataset.versions import load_log
+    from curatome.dataset.versions.model import read_info
+    from curatome.workflows.versions import versions_of
+
+    root = versions_of(project_at(project))
+    entries = load_log(root)[::-1]
+    infos = [read_info(root / entry.folder) for entry in entries]
+    if as_json:
+        print_json({"versions": [{"id": i.id, **vars(i)} for i in infos]})
+        return
+    if not entries:
+        console.print("No version yet. Next: [bold]curatome version create -m REASON[/]")
+        return
+    rows = [
+        (
+            info.name,
+            info.id[:12],
+            info.created[:16].replace("T", " "),
+            f"{info.rows('items'):,}",
+            f"{info.rows('annotations'):,}",
+            "yes" if info.leak_free else "no",
+            info.reason
+            + "".join(f"; re-issued {one.time[:10]}: {one.reason}" for one in entry.was),
+        )
+        for info, entry in zip(infos, entries, strict=True)
+    ]
+    columns = ("version", "id", "made (UTC)", "items", "annotations", "leak-free", "why")
+    print_table(columns, rows, right=("items", "annotations"), spare=("leak-free", "id"))
+
+
+def compare(
+    before: Annotated[str, typer.Argument(help="A version's name, or the beginning of its id.")],
+    after: Annotated[str, typer.Argument(help="Another; the latest by default.")] = "",
+    project: ProjectOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """What differs between two versions: cases, annotations, labels, splits, pixels."""
+    from curatome.workflows.versions import compare_versions
+
+    one, other, found = compare_versions(project_at(project), before, after)
+    if as_json:
+        print_json(
+            {
+                "before": one,
+                "after": other,
+                "counts": found.counts(),
+                "labels": [
+                    {"table": t, "reader": r, "before": b, "after": a, "count": n}
+                    for (t, r, b, a), n in found.labels.items()
+                ],
+                "splits": [
+                    {"before": b, "after": a, "items": n} for (b, a), n in found.splits.items()
+                ],
+                "pixels": found.pixels,
+                "changes": found.changes.to_pylist(),
+            }
+        )
+    else:
+        console.print(f"From {escape(one.name)} to {escape(other.name)}:")
+        _print_diff(found)
+    raise typer.Exit(FINDINGS if len(found.changes) else CLEAN)
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(help="A project, or what was checked out.")] = Path(),
+    version: Annotated[list[str] | None, typer.Option(help="Only this one.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Whether every file and shard of the versions is what it was; exit 1 if not."""
+    from curatome.workflows.versions import FOLDER, verify_versions
+
+    home = folder if (folder / FOLDER).is_dir() else project_at(folder).root
+    with watching(as_json) as bars:
+        found = verify_versions(home, version or (), bars)
+    if as_json:
+        print_json({"findings": found})
+    elif found:
+        print_findings(found)
+    else:
+        console.print("Every file and every shard is what it was.")
+    raise typer.Exit(FINDINGS if found else CLEAN)
+
+
+def checkout(
+    version: Annotated[str, typer.Argument(help="A version's name or id.")],
+    out: Annotated[Path, typer.Argument(help="A new folder.")],
+    project: ProjectOption = Path(),
+) -> None:
+    """Copy a version with its shards to a folder of its own."""
+    from curatome.workflows.versions import checkout as copy
+
+    with watching(False) as bars:
+        info = copy(project_at(project), version, out, bars)
+    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    console.print(
+        f"Version {escape(info.name)} lies in {escape(str(out))}, {megabytes(size)}. Check it "
+        f"there: [bold]curatome verify {escape(str(out))} --version {escape(info.name)}[/]"
+    )
+
+
+def withdraw(
+    case: Annotated[str, typer.Argument(help="The case, as tables name it.")],
+    message: ReasonOption,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    project: ProjectOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Take a case out of every version, and its pixels and annotations off the disk. For good."""
+    from curatome.workflows.versions import withdraw_case
+
+    opened = project_at(project)
+    slides = [entry for entry in opened.store.slides() if entry.case == case]
+    if not yes and not as_json:
+        names = ", ".join(entry.name for entry in slides[:5]) or "no slides"
+        console.print(
+            f"Case {escape(case)} ({escape(names)}) leaves all versions, with its tiles and "
+            "annotations. This cannot be undone."
+        )
+        if not typer.confirm("Withdraw it?"):
+            raise VersionError("nothing was changed.")
+    done = withdraw_case(opened, case, message)
+    if as_json:
+        print_json(done)
+        return
+    rows = [
+        (name, f"{counts.get('items', 0):,}", f"{counts.get('annotations', 0):,}")
+        for name, counts in done.rows.items()
+    ]
+    print_table(("version", "items gone", "annotations gone"), rows, right=("items gone",))
+    erased = f", images in {len(done.erased)} overwritten" if done.erased else ""
+    console.print(f"{count(len(done.shards), 'shard')} removed{erased}.")
+    for entry in slides:
+        console.print(f"[dim]The slide itself is yours to remove: {escape(entry.path)}[/]")
+
+
+def split(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
+    """Give every case a split, by curatome.toml; cases in splits.csv keep theirs."""
+    from curatome.workflows.versions import divide_project
+
+    with watching(as_json) as bars:
+        found = divide_project(project_at(project), bars)
+    division, certificate = found
+    if as_json:
+        print_json(
+            {
+                "splits": division.split,
+                "balance": division.balance.to_pylist(),
+                "checks": certificate.checks,
+            }
+        )
+    else:
+        _print_balance(division.balance)
+        new = len(division.new)
+        console.print(
+            f"{count(new, 'case')} newly divided, written to splits.csv."
+            if new
+            else "Every case has a split already; splits.csv is as it was."
+        )
+        _print_certificate(certificate)
+    leaks = any(check.found for check in certificate.checks)
+    raise typer.Exit(FINDINGS if leaks else CLEAN)
+
+
+def _print_balance(table: pa.Table) -> None:
+    """A row for each stratum, a column for each split: count and share."""
+    rows = table.to_pylist()
+    splits = list(dict.fromkeys(row["split"] for row in rows))
+    target = {row["split"]: row["target"] for row in rows}
+    strata: dict[str, dict[str, str]] = {}
+    off: dict[str, float] = {}
+    for row in rows:
+        cell = f"{row['count']:,.0f} ({row['share']:.1%})"
+        strata.setdefault(row["stratum"], {})[row["split"]] = cell
+        gap = abs(row["share"] - row["target"])
+        off[row["stratum"]] = max(off.get(row["stratum"], 0.0), gap)
+    names = list(strata)
+    shown = names[:2] + sorted(names[2:], key=lambda one: -off[one])[: _SHOWN - 2]
+    columns = ["", *(f"{name} ({target[name]:.0%})" for name in splits)]
+    print_table(
+        columns,
+        [[name, *(strata[name].get(one, "") for one in splits)] for name in shown],
+        right=columns[1:],
+    )
+    if len(names) > len(shown):
+        console.print(f"[dim]… and {len(names) - len(shown)} strata that are more even[/]")
+
+
+def _print_certificate(certificate: Certificate) -> None:
+    from curatome.dataset.leakage import KINDS
+
+    if certificate.holds:
+        console.print(f"Nothing crosses a split. Certificate {certificate.digest[:12]}.")
+        return
+    for check in certificate.checks:
+        if check.found:
+            console.print(f"[red]leak[/]    {check.found:,} × {KINDS[check.kind]}")
+        elif check.compared is None:
+            console.print(f"[dim]not certified: {escape(check.reason)}[/]")
+
+
+def _print_diff(found: Diff) -> None:
+    rows = [
+        (name, *(f"{counts[change]:,}" for change in ("added", "removed", "changed")))
+        for name, counts in found.counts().items()
+        if any(counts.values())
+    ]
+    if not rows:
+        console.print("Nothing differs.")
+        return
+    print_table(("", "added", "removed", "changed"), rows, right=("added", "removed", "changed"))
+    for (table, reader, before, after), number in sorted(
+        found.labels.items(), key=lambda one: -one[1]
+    )[:_SHOWN]:
+        who = f" by {reader}" if reader else ""
+        was, now = before or "no label", after or "no label"
+        console.print(escape(f"  {table}: {was} → {now}{who}: {number:,}"))
+    for (was, now), number in found.splits.items():
+        console.print(escape(f"  split {was or 'none'} → {now or 'none'}: {number:,} items"))
+    if found.pixels:
+        console.print(f"  other pixels: {count(found.pixels, 'item')}")

@@ -1,0 +1,120 @@
+"""`curatome split`: which case lies in which split, kept in splits.csv beside the protocol."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from curatome.dataset.splits import balance, case_counts, divide, tied
+from curatome.dataset.splits.counts import Counts
+from curatome.durable import write_file
+from curatome.errors import TableError
+from curatome.project import Project
+
+FILE = "splits.csv"
+_OF_ITEMS = ("site", "scanner", "stain")
+
+
+@dataclass(frozen=True, eq=False)
+class Division:
+    """A division of a project's cases.
+
+    Attributes:
+        split: of each case that has items.
+        new: cases that had none before.
+        gone: cases that have a split, but no items now; they keep it.
+        balance: `dataset.splits.BALANCE`.
+    """
+
+    split: Mapping[str, str]
+    new: tuple[str, ...]
+    gone: tuple[str, ...]
+    balance: pa.Table
+
+
+def read_splits(project: Project) -> dict[str, str]:
+    """The split of each case as splits.csv says; none where there is no such file.
+
+    Raises:
+        TableError: the file is no such table, or names a case twice.
+    """
+    path = project.root / FILE
+    if not path.exists():
+        return {}
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8-sig"))))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise TableError(f"{path} cannot be read: {error}.") from error
+    found: dict[str, str] = {}
+    for number, row in enumerate(rows, start=2):
+        case, split = (str(row.get(name) or "").strip() for name in ("case", "split"))
+        if not case or not split:
+            raise TableError(f"{FILE} row {number}: every row needs a case and its split.")
+        if case in found:
+            raise TableError(f'{FILE} row {number}: case "{case}" is there twice. Keep one row.')
+        found[case] = split
+    return found
+
+
+def save_splits(project: Project, split: Mapping[str, str]) -> None:
+    """Write splits.csv, by case."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("case", "split"))
+    writer.writerows(sorted(split.items()))
+    write_file(project.root / FILE, text.getvalue())
+
+
+def divide_cases(project: Project, items: Path) -> Division:
+    """Give every case with items a split; those that have one keep it.
+
+    Args:
+        project: the project.
+        items: Parquet file of `tables.ITEMS`.
+
+    Raises:
+        TableError: items have no case, or splits.csv names a split that the protocol has not.
+    """
+    settings = project.protocol.split
+    before = read_splits(project)
+    factors = [name for name in settings.stratify if name != "class"]
+    of_items = [name for name in factors if name in _OF_ITEMS]
+    counts = case_counts(items, of_items, labels=True)
+    counts = _with_fields(project, counts, [name for name in factors if name not in _OF_ITEMS])
+    units = tied(counts, _sites(project) if settings.site_preserved else None)
+    unknown = sorted(set(before.values()) - set(settings.fractions))
+    if unknown:
+        raise TableError(
+            f'{FILE} has the split "{unknown[0]}", and curatome.toml only '
+            f"{', '.join(settings.fractions)}. Add it under [split.fractions], or correct the file."
+        )
+    found = divide(units, settings.fractions, seed=settings.seed, locked=before)
+    table = balance(counts, found, settings.fractions)
+    new = tuple(sorted(set(found) - set(before)))
+    return Division(found, new, tuple(sorted(set(before) - set(found))), table)
+
+
+def _with_fields(project: Project, counts: Counts, fields: Sequence[str]) -> Counts:
+    """The same with fields of cases as further strata."""
+    cases = project.store.cases()
+    names, columns = list(counts.strata), [counts.values]
+    for name in fields:
+        values = [str(cases.get(case, {}).get(name) or "") for case in counts.cases]
+        for value in sorted(set(values) - {""}):
+            names.append(f"{name}={value}")
+            columns.append(np.array([[one == value] for one in values], np.float64))
+    return Counts(counts.cases, tuple(names), np.concatenate(columns, axis=1))
+
+
+def _sites(project: Project) -> dict[str, str | None]:
+    return {
+        entry.case: entry.declared.get("site")
+        for entry in project.store.slides()
+        if entry.case is not None
+    }
