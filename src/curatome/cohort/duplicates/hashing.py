@@ -33,7 +33,8 @@ LEAST_CONTRAST = 2.0
 
 _GRID, _LOW = 32, 8
 _COSINES = 1 << 14
-_JPEG_SIDE = 2 * _GRID
+_JPEG_SIDE = 3 * _GRID
+_JPEG_BLOCK = 8
 
 
 def _cosines() -> Whole:
@@ -99,8 +100,9 @@ def perceptual_hash(
 def jpeg_hash(files: Iterable[bytes], least_contrast: float = LEAST_CONTRAST) -> Hashes:
     """The perceptual hashes of JPEG files, decoded no larger than a hash needs.
 
-    Only luminance is decoded, and at the smallest scale of at least 64 px that the decoder
-    has. Such a hash may differ from `perceptual_hash` of the full image in a bit or two.
+    Only luminance is decoded and, where height and width are multiples of 8, at the smallest
+    scale of at least 96 px that the decoder has; others would be stretched by it. Such a hash may
+    differ from `perceptual_hash` of the full image in a bit or two.
 
     Args:
         files: the bytes of each file.
@@ -112,13 +114,16 @@ def jpeg_hash(files: Iterable[bytes], least_contrast: float = LEAST_CONTRAST) ->
     Raises:
         ValueError: a file is no JPEG, or broken.
     """
-    small = (
-        simplejpeg.decode_jpeg(
-            data, colorspace="GRAY", min_height=_JPEG_SIDE, min_width=_JPEG_SIDE, min_factor=2
-        )
-        for data in files
+    return _hashes((reduced(_small(data), _GRID) for data in files), least_contrast)
+
+
+def _small(data: bytes) -> Pixels:
+    height, width, _, _ = simplejpeg.decode_jpeg_header(data)
+    least = 0 if height % _JPEG_BLOCK or width % _JPEG_BLOCK else _JPEG_SIDE
+    small: Pixels = simplejpeg.decode_jpeg(
+        data, colorspace="GRAY", min_height=least, min_width=least
     )
-    return _hashes((reduced(image, _GRID) for image in small), least_contrast)
+    return small
 
 
 def contrasts(images: Pixels | Sequence[Pixels]) -> npt.NDArray[np.float64]:

@@ -167,6 +167,8 @@ def _listed(hashes: Hashes, one: Indices, other: Indices) -> Pairs:
 
 def _search(hashes: Hashes, distance: int, limit: int, threads: int) -> Indices:
     """Pairs of distinct hashes (P, 2), the lower position first."""
+    if len(hashes) < 2:
+        return np.empty((0, 2), np.int64)
     blocks = deal(hashes, distance)
     codes, transposed = blocks.codes(hashes), blocks.codes(turned_hashes(hashes)[:, TRANSPOSED])
     flips = blocks.codes(FLIPS)
