@@ -10,7 +10,7 @@ from curatome.errors import TableError
 from curatome.phantom.faults import FAULTS, CleanDesign, make_tables
 
 CLEAN = make_tables(CleanDesign(), seed=3)
-NO_PAIRS = pa.table({"a": pa.array([], pa.string()), "b": pa.array([], pa.string())})
+NO_PAIRS = pa.table({"first": pa.array([], pa.string()), "second": pa.array([], pa.string())})
 
 
 def items_of(images: pa.Table) -> pa.Table:
@@ -24,8 +24,8 @@ def near_of(planted) -> pa.Table:
     rows = [row for row in planted.changes.to_pylist() if row["how"] == "near"]
     return pa.table(
         {
-            "a": pa.array([row["row"] for row in rows], pa.string()),
-            "b": pa.array([row["source"] for row in rows], pa.string()),
+            "first": pa.array([row["row"] for row in rows], pa.string()),
+            "second": pa.array([row["source"] for row in rows], pa.string()),
         }
     )
 
@@ -80,6 +80,21 @@ def test_planted_leaks_are_found_and_named(fault, kind, strength):
     certificate = certify(items, near_of(planted))
     assert not certificate.holds
     assert {c.kind: c.found for c in certificate.checks}[kind] == len(mine)
+
+
+def test_alike_by_way_of_a_third():
+    """The first stands for all that have its hash: what lies behind it crosses as well."""
+    items = pa.table(
+        {
+            "item": ["a", "b", "c", "d"],
+            "split": ["train", "train", "test", "test"],
+            "case": ["A", "B", "C", "D"],
+            "slide": ["A", "B", "C", "D"],
+        }
+    )
+    near = pa.table({"first": ["a", "b"], "second": ["b", "c"]})
+    rows = [r for r in crossings(items, near).to_pylist() if r["kind"] == "near-duplicate"]
+    assert [(r["subject"], r["other"], r["split"]) for r in rows] == [("c", "a", "test")]
 
 
 def test_half_a_tile_overlaps_its_neighbor_too():

@@ -34,6 +34,10 @@ _SHOWN = 12
 
 ReasonOption = Annotated[str, typer.Option("--message", "-m", help="Why.")]
 
+NearOption = Annotated[
+    bool, typer.Option("--near/--no-near", help="Look for images that look alike.")
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -52,6 +56,7 @@ def create(
     message: ReasonOption,
     *,
     name: Annotated[str, typer.Option(help="What to call it; v1, v2, … by default.")] = "",
+    near: NearOption = True,
     project: ProjectOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
@@ -59,7 +64,7 @@ def create(
     from curatome.workflows.versions import create_version
 
     with watching(as_json) as bars:
-        found = create_version(project_at(project), message, name, bars)
+        found = create_version(project_at(project), message, name, near=near, watcher=bars)
     if as_json:
         print_json({"version": found.info, "id": found.info.id, "items": found.items})
     else:
@@ -213,12 +218,14 @@ def withdraw(
         console.print(f"[dim]The slide itself is yours to remove: {escape(entry.path)}[/]")
 
 
-def split(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
+def split(
+    *, near: NearOption = False, project: ProjectOption = Path(), as_json: JsonOption = False
+) -> None:
     """Give every case a split, by curatome.toml; cases in splits.csv keep theirs."""
     from curatome.workflows.versions import divide_project
 
     with watching(as_json) as bars:
-        found = divide_project(project_at(project), bars)
+        found = divide_project(project_at(project), near=near, watcher=bars)
     division, certificate = found
     if as_json:
         print_json(
@@ -274,6 +281,8 @@ def _print_certificate(certificate: Certificate) -> None:
     for check in certificate.checks:
         if check.found:
             console.print(f"[red]leak[/]    {check.found:,} × {KINDS[check.kind]}")
+            for example in check.examples:
+                console.print(f"        [dim]{escape(example)}[/]", soft_wrap=True)
         elif check.compared is None:
             console.print(f"[dim]not certified: {escape(check.reason)}[/]")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from curatome.errors import TableError
 from curatome.tables import Column, TableSpec
@@ -43,6 +46,7 @@ KINDS = {
     "identical": "items of two splits with the same pixels",
     "near-duplicate": "items of two splits that look the same, turned or not",
 }
+_EXAMPLES = 5
 _BOX = ("x", "y", "width", "height")
 
 
@@ -55,12 +59,14 @@ class Check:
         compared: cases, slides or items that were compared; None if it could not be looked for.
         found: how many cross.
         reason: why it could not be looked for, or empty.
+        examples: the first of them, in words.
     """
 
     kind: str
     compared: int | None
     found: int = 0
     reason: str = ""
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,8 @@ def crossings(items: pa.Table, near: pa.Table | None = None) -> pa.Table:
         items: columns `item`, `split`, `case` and `slide` (the slide or image it was cut from),
             and, if known, `x`, `y`, `width`, `height` (level-0 px), and `hash` of the pixels or
             `turned_hash`, which rotations and flips share. An item without split takes no part.
-        near: columns `a` and `b`, items that look the same.
+        near: columns `first` and `second`, items that look the same, such as
+            `tables.NEAR_DUPLICATES`.
 
     Raises:
         TableError: a column is missing, or `near` names an item that is not there.
@@ -129,9 +136,16 @@ def certify(items: pa.Table, near: pa.Table | None = None) -> Certificate:
     checks = []
     for kind in KINDS:
         compared, reason = _compared(items, kind, near)
-        checks.append(Check(kind, compared, counts.get(kind, 0), reason))
+        mine = found.filter(pc.equal(found["kind"], kind)).slice(0, _EXAMPLES).to_pylist()
+        examples = tuple(_in_words(row) for row in mine)
+        checks.append(Check(kind, compared, counts.get(kind, 0), reason, examples))
     splits = {p["values"]: p["counts"] for p in pc.value_counts(items["split"]).to_pylist()}
     return Certificate(splits, tuple(checks), _division(items))
+
+
+def _in_words(row: dict[str, Any]) -> str:
+    other = f"{row['other']} in {row['other_split']}" if row["other"] else row["other_split"]
+    return f"{row['subject']} in {row['split']} and {other}"
 
 
 def _divided(items: pa.Table) -> pa.Table:
@@ -204,14 +218,25 @@ def _overlaps(items: pa.Table) -> Iterator[dict[str, Any]]:
 
 
 def _resembling(items: pa.Table, near: pa.Table) -> Iterator[dict[str, Any]]:
-    names, split = items["item"].combine_chunks(), items["split"]
-    first, other = (_position(near[column], names) for column in ("a", "b"))
-    known = (first >= 0) & (other >= 0)
-    splits = pc.dictionary_encode(split.combine_chunks()).indices.to_numpy(zero_copy_only=False)
-    crossing = known & (splits[first] != splits[other])
-    for i, k in zip(first[crossing].tolist(), other[crossing].tolist(), strict=True):
-        pair = (names[i].as_py(), names[k].as_py())
-        yield _row("near-duplicate", pair, (split[i].as_py(), split[k].as_py()), 1)
+    """Items that look like one of another split, directly or by way of others."""
+    names = items["item"].combine_chunks()
+    first, second = (_position(near[column], names) for column in ("first", "second"))
+    known = (first >= 0) & (second >= 0)
+    ends = (first[known], second[known])
+    graph = coo_array((np.ones(len(ends[0]), np.int8), ends), (len(names),) * 2)
+    group = connected_components(graph, directed=False)[1]
+    held: dict[int, list[int]] = {}
+    for row in np.unique(np.concatenate(ends)).tolist():
+        held.setdefault(int(group[row]), []).append(row)
+    for members in held.values():
+        rows = items.take(members).select(["item", "split"]).to_pylist()
+        counts = Counter(row["split"] for row in rows)
+        home = min(counts, key=lambda split: (-counts[split], split))
+        other = next(row["item"] for row in rows if row["split"] == home)
+        for row in rows:
+            if row["split"] != home:
+                pair = (row["item"], other)
+                yield _row("near-duplicate", pair, (row["split"], home), 1)
 
 
 def _position(column: pa.ChunkedArray, names: pa.Array) -> npt.NDArray[np.int64]:

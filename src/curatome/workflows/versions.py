@@ -41,6 +41,7 @@ from curatome.tables import CASES, FINDINGS, ITEMS, MEASURES, SHARDS, SLIDES
 from curatome.tiles.record import load_records
 from curatome.workflows.annotation_check import annotation_store
 from curatome.workflows.items import gather, item_batches, items_in
+from curatome.workflows.near import near_items
 from curatome.workflows.purge import purge
 from curatome.workflows.splits import Division, divide_cases, read_splits, save_splits
 from curatome.workflows.watch import Silent, Watcher
@@ -73,7 +74,12 @@ def versions_of(project: Project) -> Path:
 
 
 def create_version(
-    project: Project, reason: str, name: str = "", watcher: Watcher | None = None
+    project: Project,
+    reason: str,
+    name: str = "",
+    *,
+    near: bool = True,
+    watcher: Watcher | None = None,
 ) -> Created:
     """Freeze the dataset as it is now.
 
@@ -83,6 +89,7 @@ def create_version(
         project: the project.
         reason: why.
         name: what to call it; `v1`, `v2`, … by default.
+        near: look for near-duplicates across splits, without which no certificate holds.
         watcher: is told the course.
 
     Raises:
@@ -99,7 +106,8 @@ def create_version(
             count = _gather(project, scratch, watcher)
             division = divide_cases(project, scratch)
             save_splits(project, {**_kept(project, division), **division.split})
-            certificate = certify(_divided(scratch, division))
+            alike = near_items(project, scratch, watcher) if near else None
+            certificate = certify(_divided(scratch, division), alike)
             shards = _shards(project, scratch, watcher)
             watcher.start("writing the version", count, "items")
             with annotation_store(project) as store:
@@ -115,9 +123,14 @@ def create_version(
 
 
 def divide_project(
-    project: Project, watcher: Watcher | None = None
+    project: Project, *, near: bool = False, watcher: Watcher | None = None
 ) -> tuple[Division, Certificate]:
     """Divide the cases of what is built now, and see what crosses the splits.
+
+    Args:
+        project: the project.
+        near: look for near-duplicates as well.
+        watcher: is told the course.
 
     Raises:
         VersionError: nothing was built.
@@ -132,7 +145,8 @@ def divide_project(
             _gather(project, scratch, watcher)
             division = divide_cases(project, scratch)
             save_splits(project, {**_kept(project, division), **division.split})
-            return division, certify(_divided(scratch, division))
+            alike = near_items(project, scratch, watcher) if near else None
+            return division, certify(_divided(scratch, division), alike)
         finally:
             scratch.unlink(missing_ok=True)
 
