@@ -38,7 +38,7 @@ SIZES = np.array(
         [9.9, 0.20, 0.00, 0.00, 0.00],  # epithelial: the axis ratio follows from elongation
         [10.4, 0.16, 0.00, 0.00, 0.00],  # tumor: likewise
         [7.5, 0.20, 0.55, 0.97, 0.00],  # lymphocyte
-        [10.4, 0.24, 0.18, 0.46, 0.47],  # stromal
+        [10.4, 0.24, 0.18, 0.46, 0.44],  # stromal
         [1.0, 0.08, 1.00, 1.00, 0.00],  # mitosis: times the size of its phase
         [2.4, 0.35, 0.50, 1.00, 0.00],  # debris
         [3.6, 0.18, 0.80, 1.00, 0.00],  # apoptotic
@@ -47,7 +47,7 @@ SIZES = np.array(
         [8.0, 0.17, 0.62, 0.97, 0.00],  # plasma
         [9.8, 0.17, 0.48, 0.85, 0.00],  # macrophage
         [8.6, 0.20, 0.24, 0.48, 0.42],  # endothelial
-        [11.4, 0.18, 0.20, 0.42, 0.40],  # spindle
+        [11.4, 0.18, 0.20, 0.42, 0.32],  # spindle
         [11.2, 0.18, 0.48, 0.97, 0.00],  # lymphoma
     ]
 )

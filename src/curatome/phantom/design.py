@@ -23,9 +23,9 @@ Floats = NDArray[np.float64]
 FACTORS = ("site", "scanner")
 MOST_SLIDES = 26
 """Slides per case; each may have a block of its own, A to Z."""
-SITE_SPREAD = Spread(turn=2.5, uptake=0.06, thickness=0.06)
+SITE_SPREAD = Spread(turn=2.5, uptake=0.05, thickness=0.06)
 SCANNER_SPREAD = Spread(blur=0.10, sharpen=0.15, warmth=0.015, scale=0.002)
-SLIDE_SPREAD = Spread(turn=1.2, uptake=0.08, thickness=0.11, blur=0.12, sharpen=0.05, warmth=0.005)
+SLIDE_SPREAD = Spread(turn=1.2, uptake=0.06, thickness=0.10, blur=0.12, sharpen=0.05, warmth=0.005)
 SIZE_SPREAD = SizeSpread(site=0.04, place=0.04, case=0.05, grade=0.13)
 
 

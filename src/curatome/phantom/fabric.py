@@ -53,7 +53,7 @@ def look_numbers(rng: np.random.Generator) -> Floats:
             np.sin(turn),
             *shift,
             rng.uniform(0.9, 1.12),
-            rng.uniform(0.24, 0.38),
+            rng.uniform(0.21, 0.33),
             float(rng.integers(1, 1 << 20)),
         ]
     )

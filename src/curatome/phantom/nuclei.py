@@ -131,7 +131,7 @@ def _whole(rng: np.random.Generator, rows: Rows, strength: Strengths) -> tuple[F
     )
     elongation, jitter = strength[:, ELONGATION].astype(float), rng.normal(0, 0.012, count)
     graded = ~np.isnan(elongation)
-    slim = 0.98 - 0.25 * elongation - 0.26 * elongation**2 + jitter.clip(-0.03, 0.03)
+    slim = 0.99 - 0.28 * elongation - 0.26 * elongation**2 + jitter.clip(-0.03, 0.03)
     ratio = np.where(graded, slim, ratio)
     diameter *= np.where(graded, 1 + 0.72 * strength[:, ENLARGEMENT], 1.0)
     form = diameter[:, None] / 2 * np.stack([ratio**-0.5, ratio**0.5], axis=1)
