@@ -33,7 +33,6 @@ from curatome.workflows.add import add_slides
 from curatome.workflows.build import build_project
 from curatome.workflows.watch import Silent
 
-
 _ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 _LOOP_TILES = 4000
 _ROOT = Path(__file__).parents[1]
@@ -77,7 +76,8 @@ def bare(slide: Path, at_once: int) -> float:
     command = [sys.executable, "-m", "benchmarks.workers", "--loop", str(slide)]
     began = time.monotonic()
     loops = [subprocess.Popen(command, cwd=_ROOT, env=_ENVIRONMENT) for _ in range(at_once)]
-    if any([loop.wait() for loop in loops]):
+    codes = [loop.wait() for loop in loops]
+    if any(codes):
         raise RuntimeError("a bare loop failed")
     return time.monotonic() - began
 

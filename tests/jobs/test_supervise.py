@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from curatome.jobs import Limits, Task, run_tasks
+from curatome.jobs import Children, Limits, Task, run_tasks
 
 FAULTS = "tests.jobs.faults:"
 
@@ -32,6 +32,28 @@ def test_one_child_serves_many_tasks():
     outcomes = run(*[Task(str(n), FAULTS + "own_pid") for n in range(10)])
     assert len({outcome.value for outcome in outcomes.values()}) == 1
     assert os.getpid() not in {outcome.value for outcome in outcomes.values()}
+
+
+def test_children_are_kept_from_run_to_run_unless_limits_differ():
+    def pids(children, limits=None):
+        return {outcome.value for outcome in children.run([task("own_pid")], 2, limits)}
+
+    with Children() as children:
+        first = pids(children)
+        assert pids(children) == first
+        others = pids(children, Limits(silence_seconds=7))
+        assert others.isdisjoint(first)
+        assert all(map(_ended, first))
+        assert not any(map(_ended, others))
+    assert all(map(_ended, others))
+
+
+def test_a_run_that_is_left_ends_the_children_at_work_alone():
+    with Children() as children:
+        tasks = [task("own_pid"), task("hang")]
+        (idle,) = (outcome.value for outcome in [next(children.run(tasks, 2))])
+        assert not _ended(idle)
+        assert [outcome.value for outcome in children.run([task("own_pid")])] == [idle]
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL])

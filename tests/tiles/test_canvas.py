@@ -5,7 +5,7 @@ import tifffile
 from curatome.protocol import BuildSettings
 from curatome.slides.readers import open_slide
 from curatome.tiles import canvas
-from curatome.tiles.canvas import Canvas
+from curatome.tiles.canvas import Canvas, as_stored
 from curatome.tiles.plane import choose_plane
 from curatome.units import Mpp
 
@@ -41,6 +41,21 @@ def test_the_last_row_of_a_canvas_can_be_rendered_alone(pyramid, step, more):
     wanted = float(whole[int(last * step) :].mean())
     assert abs(float(tile[0, : min(8, plane.width)].mean()) - wanted) < 8
     assert (tile[1:] == 255).all()
+
+
+def test_tiles_that_stand_alone_are_those_of_one_canvas(pyramid):
+    path, _ = pyramid(1000, 900)  # the last stored tiles are cut
+    slide = open_slide(path)
+    plane = choose_plane(slide.facts.levels, Mpp(0.25, 0.25), 0.5, BuildSettings())
+    assert as_stored(slide, plane)
+    corners = [(x, y) for y in (0, 96, 404) for x in (0, 96, 354)]
+    boxes = np.array([(x, y, x + 96, y + 96) for x, y in corners], np.int64)
+    *_, whole = Canvas().render(slide, plane, boxes)
+    alone = Canvas()
+    for x, y in corners:
+        tile = alone.tile(slide, plane, (x, y), 96)
+        assert tile.flags.c_contiguous
+        assert np.array_equal(tile, whole.canvas[y : y + 96, x : x + 96])
 
 
 def test_every_strip_is_a_sign_of_life(pyramid, monkeypatch):

@@ -12,7 +12,8 @@ from curatome.project import create_project, open_project
 from curatome.tiles.index import TileIndex, TileTable
 from curatome.tiles.read import open_tiles
 from curatome.tiles.record import load_mask, load_record, part_path
-from curatome.workflows import manifest
+from curatome.tiles.state import part_shards as sizes
+from curatome.workflows import manifest, parts
 from curatome.workflows.add import add_slides
 from curatome.workflows.build import build_project
 from tests.workflows.made import build, protocol, slide, stamps, tree
@@ -53,6 +54,23 @@ def test_a_damaged_part_is_made_again(whole, copy, damage):
     damage(min(project.build.glob("parts/*")))
     assert build_project(project, 2).made > 0
     assert tree(project.build) == tree(whole.build)
+
+
+def test_a_part_that_stays_as_it_was_is_read_once(whole, copy, monkeypatch):
+    project, read = copy(whole), []
+    there = {path.name for path in project.build.glob("parts/*")}
+    monkeypatch.setattr(parts, "part_shards", lambda path: read.append(path.name) or sizes(path))
+    assert parts.broken_parts(project, there) == set()
+    assert sorted(read) == sorted(there)
+    assert parts.broken_parts(project, there) == set()
+    assert len(read) == len(there)
+    os.utime(project.build / "parts" / min(there))
+    (shard, *_) = sorted(project.build.glob(f"shards/P/{max(there)[:25]}*"))
+    cut(shard)
+    assert parts.broken_parts(project, there) == {f"{shard.stem}.parquet"}
+    assert read[len(there) :] == [min(there)]
+    (project.root / ".curatome" / "parts.json").write_text("[1")  # it is but a memory
+    assert parts.broken_parts(project, there) == {f"{shard.stem}.parquet"}
 
 
 def test_a_slide_whose_shard_cannot_be_made_again_is_left_out(tmp_path):

@@ -155,7 +155,12 @@ def load_records(build: Path) -> dict[str, SlideRecord]:
 
 def part_path(build: Path, key: str, unit: int) -> Path:
     """The rows of a unit's tiles; its presence says that the unit is done."""
-    return build / "parts" / f"{key}-{unit:05d}.parquet"
+    return build / "parts" / part_name(key, unit)
+
+
+def part_name(key: str, unit: int) -> str:
+    """The name of a unit's part."""
+    return f"{key}-{unit:05d}.parquet"
 
 
 def shard_name(scale: str, key: str, unit: int) -> str:

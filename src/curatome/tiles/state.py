@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curatome.errors import BuildError
@@ -83,10 +83,12 @@ def part_shards(part: Path) -> dict[str, int]:
     """
     with reading(part):
         rows = pq.read_table(part, columns=["shard", "offset", "length"]).drop_null()
-    ends = pa.table({"shard": rows["shard"], "end": pc.add(rows["offset"], rows["length"])})
-    last = ends.group_by("shard").aggregate([("end", "max")])
-    found = zip(last["shard"].to_pylist(), last["end_max"].to_pylist(), strict=True)
-    return {shard: shard_size(end) for shard, end in found}
+        shards = rows["shard"].dictionary_encode().combine_chunks()
+        ends = rows["offset"].to_numpy() + rows["length"].to_numpy()
+    last = np.zeros(len(shards.dictionary), np.int64)
+    np.maximum.at(last, shards.indices.to_numpy(), ends)
+    named = zip(shards.dictionary.to_pylist(), last.tolist(), strict=True)
+    return {shard: shard_size(end) for shard, end in named}
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from curatome.findings import Finding
 from curatome.jobs import Children, Failure, Limits, Runner, Task
 from curatome.project import Project, SlideEntry
 from curatome.slides.stamp import slide_stamps
-from curatome.tiles.record import SlideRecord, load_record, part_path, slide_key
+from curatome.tiles.record import SlideRecord, load_record, part_name, slide_key
 from curatome.tiles.survey import SlideSource
 from curatome.workflows.estimate import Estimate, check_room, estimate_build
 from curatome.workflows.manifest import write_manifest
@@ -49,7 +49,7 @@ class Job:
     def parts(self) -> list[str]:
         """Names of the parts of its units; none before it was surveyed."""
         units = self.record.units if self.record else 0
-        return [part_path(Path(), self.source.key, unit).name for unit in range(units)]
+        return [part_name(self.source.key, unit) for unit in range(units)]
 
     def missing(self, parts: Set[str]) -> list[int]:
         """Units that are not done.
