@@ -1,4 +1,4 @@
-"""`curatome agree` and `complete`: readers against each other, and what all of them missed."""
+"""`curatome agree`, `consensus` and `complete`: what several readers say, and what all missed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import typer
 from rich.markup import escape
 
 from curatome.cli.console import (
+    CLEAN,
+    FINDINGS,
     JsonOption,
     ProjectOption,
     console,
@@ -24,10 +26,12 @@ from curatome.findings import Measure
 if TYPE_CHECKING:
     from curatome.workflows.agree import Agreement
     from curatome.workflows.complete import Completeness
+    from curatome.workflows.consensus import Consensus, Rule
     from curatome.workflows.reads import Matching
 
 _SHOWN = 14
 _MATCHES = ("auto", "distance", "iou", "overlap")
+_METHODS = ("majority", "weighted", "dawid-skene", "panel")
 _DOMAINS = ("site", "scanner", "stain")
 
 ReadersOption = Annotated[
@@ -66,6 +70,7 @@ _QUESTIONS = (
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("agree")(agree)
+    app.command("consensus")(consensus)
     app.command("complete")(complete)
 
 
@@ -240,3 +245,87 @@ def _print_completeness(found: Completeness) -> None:
     )
     if hidden:
         console.print(f"{hidden:,} more with --json.")
+
+
+def consensus(
+    *,
+    method: Annotated[
+        str, typer.Option(help="majority, weighted, dawid-skene or panel.")
+    ] = "majority",
+    ties: Annotated[
+        str, typer.Option(help="unresolved, first, random, or senior=NAME.")
+    ] = "unresolved",
+    panel: Annotated[str | None, typer.Option(help="FIRST,SECOND,JUDGE, for panel.")] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Record the answers as adjudicated annotations.")
+    ] = False,
+    reader: ReadersOption = None,
+    match: MatchOption = "auto",
+    radius_um: RadiusOption = 7.5,
+    threshold: ThresholdOption = 0.5,
+    project: ProjectOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """One answer from several readers; exit 1 if any item stays unresolved."""
+    from curatome.workflows.consensus import decide
+
+    found = decide(
+        project_at(project),
+        _rule(method, ties, panel),
+        matching_of(match, radius_um, threshold),
+        reader or (),
+        write,
+    )
+    if as_json:
+        print_json({**vars(found), "table": found.table.to_pylist()})
+    else:
+        _print_consensus(found)
+    raise typer.Exit(FINDINGS if found.unresolved else CLEAN)
+
+
+def _rule(method: str, ties: str, panel: str | None) -> Rule:
+    from curatome.agreement.consensus.panel import Panel
+    from curatome.agreement.consensus.ties import TieRule
+    from curatome.workflows.consensus import Rule
+
+    if method not in _METHODS:
+        raise ProtocolError(f'--method is one of {", ".join(_METHODS)}. Got "{method}".')
+    how, _, senior = ties.partition("=")
+    rule: Any = how
+    members = [one.strip() for one in panel.split(",")] if panel else []
+    if panel and len(members) != 3:
+        raise ProtocolError(f'--panel is FIRST,SECOND,JUDGE. Got "{panel}".')
+    way: Any = method
+    return Rule(way, TieRule(rule, senior or None), Panel(*members) if members else None)
+
+
+def _print_consensus(found: Consensus) -> None:
+    from curatome.agreement.matching import NOTHING
+
+    total = len(found.table)
+    console.print(
+        f"{count(total, 'item')} judged by {', '.join(map(escape, found.readers))}. "
+        f"{escape(found.how[0].upper() + found.how[1:])}.",
+        soft_wrap=True,
+    )
+    rows = [
+        ("no object" if label == NOTHING else label, f"{number:,}", f"{number / total:.1%}")
+        for label, number in found.classes.items()
+    ]
+    if found.unresolved:
+        rows.append(("unresolved", f"{found.unresolved:,}", f"{found.unresolved / total:.1%}"))
+    print_table(("decided", "items", "share"), rows, right=("items", "share"))
+    console.print(f"Somebody disagreed on {found.split:,} of them.")
+    skill = [one for one in found.measures if one.name == "skill"]
+    if skill:
+        console.print("\n[bold]How often is each reader right, by this consensus?[/]")
+        print_measures(skill)
+    if found.batch is not None:
+        console.print(
+            f"Recorded as batch {found.batch.batch}. Take it back: "
+            f"[bold]curatome annotations undo {found.batch.batch}[/]"
+        )
+    else:
+        console.print("Nothing was recorded. Do so with [bold]--write[/].")
+    if found.unresolved:
+        console.print("Unresolved items need another read, or a rule: [bold]--ties senior=NAME[/].")
