@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from curatome.protocol.check import CheckSettings, Suppression
 from curatome.protocol.cohort import (
     CASE_FIELDS,
     SLIDE_FIELDS,
@@ -36,6 +37,7 @@ __all__ = [
     "SLIDE_FIELDS",
     "TASKS",
     "BuildSettings",
+    "CheckSettings",
     "ClassDefinition",
     "Cohort",
     "DatasetInfo",
@@ -49,6 +51,7 @@ __all__ = [
     "Scale",
     "Split",
     "Storage",
+    "Suppression",
     "TableName",
     "Task",
     "TissueSettings",

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 import pydantic
 
 from curatome.errors import ProtocolError
+from curatome.protocol.check import CheckSettings
 from curatome.protocol.cohort import Cohort
 from curatome.protocol.names import duplicate_names, parent_problem
 from curatome.protocol.problems import Problem, refuse
@@ -295,6 +296,7 @@ class Protocol(Settings):
     tissue: TissueSettings = TissueSettings()
     split: Split = pydantic.Field(default_factory=Split)
     gates: tuple[Gate, ...] = ()
+    check: CheckSettings = pydantic.Field(default_factory=CheckSettings)
 
     @pydantic.field_validator("classes")
     @classmethod
