@@ -25,14 +25,14 @@ from curatome.agreement.coefficients import (
     positive_agreement,
 )
 from curatome.agreement.detection import between_readers
-from curatome.agreement.matching import NOTHING, item_values
+from curatome.agreement.matching import item_values
 from curatome.agreement.ratings import Ratings, ratings
 from curatome.agreement.repeat import intra_reader
 from curatome.agreement.segmentation import Overlap, compare_shapes, overlap_measures
 from curatome.errors import AnnotationError
 from curatome.findings import Measure
 from curatome.project import Project
-from curatome.workflows.reads import Matching, ProjectReads, Whole, project_reads
+from curatome.workflows.reads import Matching, ProjectReads, Whole, named, project_reads
 
 ORIGIN = "agree"
 _MOST_PAIRS = 4000  # of outlines that are compared; of more, so many are drawn
@@ -85,7 +85,7 @@ def measure_agreement(
             f"only {said.readers[0]} has annotated. Agreement needs a second reader, or a second "
             "read: curatome import PATH --reader NAME, or --read 2"
         )
-    labelled = _labelled(said)
+    labelled = named(said)
     shared = labelled.seen.sum(axis=1) > 1
     measures = [*_of_objects(reads, by), *_of_labels(reads, labelled, by), *_of_repeats(reads)]
     measures += _of_outlines(reads)
@@ -100,18 +100,6 @@ def measure_agreement(
         reads.left_out,
         tuple(measures),
     )
-
-
-def _labelled(said: Ratings) -> Ratings:
-    """Only what readers call what they marked: silence is no label."""
-    if NOTHING not in said.labels:
-        return said
-    nothing = said.labels.index(NOTHING)
-    codes = said.codes.copy()
-    codes[codes == nothing] = -1
-    codes[codes > nothing] -= 1
-    labels = tuple(one for one in said.labels if one != NOTHING)
-    return Ratings(codes, said.items, said.readers, labels, said.cases)
 
 
 def _of_objects(reads: ProjectReads, by: str | None) -> list[Measure]:

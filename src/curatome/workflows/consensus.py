@@ -23,14 +23,14 @@ from curatome.agreement.consensus.ties import TieRule
 from curatome.agreement.consensus.verdict import Verdict
 from curatome.agreement.consensus.weighted import weighted
 from curatome.agreement.matching import NOTHING
-from curatome.agreement.ratings import Ratings, ratings
+from curatome.agreement.ratings import MISSING, Ratings, ratings
 from curatome.annotations.model import new_id
 from curatome.annotations.store import Act, AnnotationStore, Batch, Edit, seen
 from curatome.errors import AnnotationError, ProtocolError
 from curatome.findings import Measure
 from curatome.project import Project
 from curatome.workflows.annotation_check import annotation_store
-from curatome.workflows.reads import Matching, ProjectReads, project_reads
+from curatome.workflows.reads import Matching, ProjectReads, named, project_reads
 
 ORIGIN = "consensus"
 TOOL = "curatome consensus"
@@ -86,7 +86,8 @@ def decide(
 ) -> Consensus:
     """Decide on every object and image that readers judged.
 
-    A reader who read an image and marked nothing where others did votes for nothing being there.
+    A reader who read an image and marked nothing where others did votes for nothing being there;
+    whether something is there is decided first, what it is by those who marked it.
 
     Args:
         project: the project.
@@ -125,22 +126,47 @@ def decide(
 
 
 def _verdict(said: Ratings, rule: Rule) -> Verdict:
+    """First whether an object is there, by majority; then what it is, by those who marked it.
+
+    In one step, three readers who say tumor, normal and nothing would differ on everything, though
+    two of them saw an object. A panel decides on both at once.
+    """
     if len(said.readers) < 2:
         raise AnnotationError(
             f"only {said.readers[0]} has annotated; a consensus needs a second reader. Bring one "
             "in: curatome import PATH --reader NAME"
         )
+    if rule.method == "panel":
+        if rule.panel is None:
+            raise ProtocolError("a panel needs its three readers: --panel ANN,BEN,CYD")
+        return decide_by_panel(said, rule.panel)
+    label = _label(named(said), rule)
+    if NOTHING not in said.labels:
+        return label
+    nothing = said.labels.index(NOTHING)
+    silent = np.where(said.codes < 0, MISSING, said.codes == nothing).astype(np.int16)
+    there = majority(
+        Ratings(silent, said.items, said.readers, ("object", NOTHING), said.cases), rule.ties
+    )
+    shifted = np.where(label.codes >= nothing, label.codes + 1, label.codes)
+    codes = np.select([there.codes == 0, there.codes == 1], [shifted, nothing], MISSING)
+    absent, open_ = len(label.ways), len(label.ways) + 1
+    by = np.select([there.codes == 0, there.codes == 1], [label.decided_by, absent], open_)
+    posterior = np.select(
+        [there.codes == 0, there.codes == 1], [label.posterior, there.posterior], np.nan
+    )
+    ways = (*label.ways, "most saw nothing", "tie over whether it is there")
+    return Verdict(said, codes.astype(np.int16), posterior, by.astype(np.int8), ways)
+
+
+def _label(said: Ratings, rule: Rule) -> Verdict:
     match rule.method:
-        case "majority":
-            return majority(said, rule.ties)
         case "weighted":
             return weighted(said, by="log_odds", ties=rule.ties)
         case "dawid-skene":
             return dawid_skene(said).verdict()
-        case "panel":
-            if rule.panel is None:
-                raise ProtocolError("a panel needs its three readers: --panel ANN,BEN,CYD")
-            return decide_by_panel(said, rule.panel)
+        case _:
+            return majority(said, rule.ties)
 
 
 @dataclass(frozen=True, eq=False)

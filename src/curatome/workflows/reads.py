@@ -19,6 +19,7 @@ from curatome.agreement.matching import (
     match_shapes,
     read_table,
 )
+from curatome.agreement.ratings import MISSING, Ratings
 from curatome.annotations.model import outline
 from curatome.errors import AnnotationError
 from curatome.project import Project, SlideEntry
@@ -131,7 +132,8 @@ def project_reads(
     parts = [_long(one, own, seen, images), _of_images(table.filter(whole), images, 1)]
     repeats = _repeats(objects, items, table.filter(whole), images, again)
     told = {name: count for name, count in left_out.items() if count}
-    scaled = np.array([_mpp(entries.get(name)) is not None for name in one["image"].to_pylist()])
+    names = one["image"].to_pylist()
+    scaled = np.array([_mpp(entries.get(name)) is not None for name in names], np.bool_)
     return ProjectReads(
         one,
         own,
@@ -142,6 +144,18 @@ def project_reads(
         _how(by, matching),
         told,
     )
+
+
+def named(said: Ratings) -> Ratings:
+    """Only what readers call what they marked: silence is no label."""
+    if NOTHING not in said.labels:
+        return said
+    nothing = said.labels.index(NOTHING)
+    codes = said.codes.copy()
+    codes[codes == nothing] = MISSING
+    codes[codes > nothing] -= 1
+    labels = tuple(one for one in said.labels if one != NOTHING)
+    return Ratings(codes, said.items, said.readers, labels, said.cases)
 
 
 def _eligible(
@@ -286,9 +300,9 @@ def _long(objects: pa.Table, items: Whole, seen: pa.Table, images: pa.Table) -> 
         images=images,
     )
     item = pc.binary_join_element_wise("object", pc.cast(table["item"], pa.string()), " ")
-    return table.set_column(0, "item", item).select(
-        ["item", "reader", "label", "image", "case", "site", "stain", "scanner"]
-    )
+    names = ["item", "reader", "label", "image", "case", "site", "stain", "scanner"]
+    schema = pa.schema([(name, pa.string()) for name in names])
+    return table.set_column(0, "item", item).select(names).cast(schema)
 
 
 def _of_images(whole: pa.Table, images: pa.Table, read: int) -> pa.Table:
