@@ -7,22 +7,17 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import islice
 
-import imagecodecs
 import numpy as np
-import simplejpeg
 
-from curatome.errors import BuildError, StorageError
-from curatome.hashes import bytes_hash, settings_hash
+from curatome.errors import TableError
+from curatome.hashes import settings_hash
 from curatome.slides.readers.base import Pixels
-from curatome.tiles.handles import ShardFiles
 from curatome.tiles.index import Rows, TileIndex
+from curatome.tiles.reader import TileReader
 from curatome.tiles.shuffle import shuffled
 
 _PER_TASK = 16  # tiles that a thread decodes in one go
-_AT_ONCE = 64  # tiles that are asked for at the same time, where shards lie in a store
-_DAMAGE = (OSError, EOFError, ValueError, RuntimeError, StorageError)
 _HELD = 3  # batches that a caller may hold and still be given no fresh memory
 _ONLY_POOL = 2  # references to an array that nobody but the pool holds: the list's and the call's
 
@@ -86,64 +81,6 @@ class Batch:
     number: int
 
 
-class TileReader:
-    """Pixels of any tiles of an index; threads may share it.
-
-    Args:
-        index: the tiles.
-        verify: compare every image with the manifest's content hash.
-    """
-
-    def __init__(self, index: TileIndex, verify: bool = False) -> None:
-        self.index = index
-        self._files = ShardFiles(index.shards)
-        self._hashes = index.hashes() if verify else None
-
-    def read(self, positions: Rows, out: Pixels | None = None) -> Pixels:
-        """Tiles at positions of the index, (N, side, side, 3) uint8, RGB.
-
-        Args:
-            positions: (N,) int64.
-            out: where to write, instead of a new array; C-contiguous.
-
-        Raises:
-            BuildError: an image is missing, cut short, damaged, or of another size.
-        """
-        side = self.index.side_px
-        if out is None:
-            out = np.empty((len(positions), side, side, 3), np.uint8)
-        places = zip(
-            self.index.shard[positions].tolist(),
-            self.index.offset[positions].tolist(),
-            self.index.length[positions].tolist(),
-            strict=True,
-        )
-        waiting = enumerate(places)
-        while some := list(islice(waiting, _AT_ONCE)):
-            ahead = self._files.read_ahead([place for _, place in some])
-            for i, place in some:
-                try:
-                    data = ahead.get(place) or self._files.read(*place)
-                    if self._hashes is not None:
-                        _check(data, self._hashes[positions[i]])
-                    _decode_into(out[i], data)
-                except _DAMAGE as error:
-                    raise self._damaged(int(positions[i]), place, error) from error
-        return out
-
-    def close(self) -> None:
-        """Close the shards."""
-        self._files.close()
-
-    def _damaged(self, position: int, place: tuple[int, int, int], error: Exception) -> BuildError:
-        shard, offset, length = place
-        return BuildError(
-            f"tile {self.index.tile_id(position)} cannot be read from "
-            f"{self.index.shards[shard]}, bytes {offset} to {offset + length}: {error} "
-            "Copy the shard again from where the build came, or leave the tile out."
-        )
-
-
 class BatchReader:
     """Iterates over the batches of one epoch; the next iteration gives the next epoch.
 
@@ -161,6 +98,7 @@ class BatchReader:
 
     Raises:
         ValueError: `batch_size` is not positive.
+        TableError: the images differ in size.
     """
 
     def __init__(
@@ -175,6 +113,8 @@ class BatchReader:
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be positive. Got {batch_size}.")
+        if not index.side_px:
+            raise TableError("images of several sizes cannot share a batch. Choose one scale.")
         self.index = index
         self._size = batch_size
         self._seed = seed
@@ -324,19 +264,3 @@ class _Arrays:
                 return self._arrays[i]
         self._arrays.append(np.empty(self._shape, np.uint8))
         return self._arrays[-1]
-
-
-def _decode_into(out: Pixels, data: bytes) -> None:
-    if data[:2] == b"\xff\xd8":
-        pixels = simplejpeg.decode_jpeg(data, colorspace="RGB", fastdct=False, buffer=out)
-    elif data[:4] == b"\x89PNG":
-        pixels = imagecodecs.png_decode(data, out=out)
-    else:
-        raise ValueError("neither JPEG nor PNG.")
-    if pixels.shape != out.shape:
-        raise ValueError(f"the image is {pixels.shape}, not {out.shape}.")
-
-
-def _check(data: bytes, expected: Pixels) -> None:
-    if bytes_hash(data) != expected.tobytes().hex():
-        raise ValueError("its bytes are not those of the manifest's hash.")

@@ -14,12 +14,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curatome.errors import BuildError, TableError
-from curatome.location import joined
+from curatome.location import is_url, joined, located
 from curatome.tiles.shards import shards_of
 from curatome.tiles.state import reading
 
 Rows = npt.NDArray[np.int64]
 
+_KEYS = ("tile_id", "item")
 _CACHED_GROUPS = 2
 _HASH_BYTES = 16
 
@@ -32,7 +33,11 @@ class TileTable:
     are these bounds and the ids of two groups: about 15 MB, however many tiles there are.
 
     Args:
-        manifest: a build's `tiles.parquet`.
+        manifest: a build's `tiles.parquet`, or a version's `items.parquet`.
+
+    Attributes:
+        path: the manifest.
+        key: its column of ids, `tile_id` or `item`.
 
     Raises:
         BuildError: there is no manifest, it is damaged (by every call), or no table of tiles.
@@ -46,12 +51,14 @@ class TileTable:
         except FileNotFoundError as error:
             raise BuildError(f"{manifest} is not there. Run `curatome build` first.") from error
         names = metadata.schema.names
-        if "tile_id" not in names:
-            raise BuildError(f"{manifest} is no table of tiles: it has no column tile_id.")
+        key = next((name for name in _KEYS if name in names), None)
+        if key is None:
+            raise BuildError(f"{manifest} is no table of tiles: it has no column {_KEYS[0]}.")
+        self.key = key
         groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
         counts = [group.num_rows for group in groups]
         self._first = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
-        column = names.index("tile_id")
+        column = names.index(key)
         self._bounds = [_bounds(group.column(column).statistics) for group in groups]
         self._ids: OrderedDict[int, pa.Array] = OrderedDict()
 
@@ -124,7 +131,7 @@ class TileTable:
     def _group_ids(self, group: int) -> pa.Array:
         if group not in self._ids:
             with reading(self.path), pq.ParquetFile(self.path) as file:
-                column = file.read_row_group(group, columns=["tile_id"]).column(0)
+                column = file.read_row_group(group, columns=[self.key]).column(0)
             self._ids[group] = column.combine_chunks()
             while len(self._ids) > _CACHED_GROUPS:
                 self._ids.popitem(last=False)
@@ -148,11 +155,13 @@ class TileIndex:
         manifest: a build's `tiles.parquet`; its shards lie beside it, or in the store it names.
         scale: tiles of this scale only.
         rows: these rows of the manifest only, for example a split's; kept in ascending order.
+        home: what the paths of shards begin at, where that is not the manifest's folder or store.
+        one_size: whether all images must have the same size, as those of batches.
 
     Attributes:
         table: the manifest.
         rows: (N,) int64, row numbers in the manifest.
-        side_px: edge of the images; all have the same.
+        side_px: edge of the images; 0 where they differ.
         shards: paths or URLs of the shards that hold them.
         shard: (N,) int32, position in `shards`.
         offset: (N,) int64, first byte of the image in its shard.
@@ -163,7 +172,15 @@ class TileIndex:
         TableError: the tiles differ in size, so no batch can hold them.
     """
 
-    def __init__(self, manifest: Path, scale: str | None = None, rows: Rows | None = None) -> None:
+    def __init__(
+        self,
+        manifest: Path,
+        scale: str | None = None,
+        rows: Rows | None = None,
+        *,
+        home: Path | None = None,
+        one_size: bool = True,
+    ) -> None:
         self.table = TileTable(manifest)
         kept = _kept_rows(self.table, scale, rows)
         self.rows = np.flatnonzero(kept).astype(np.int64)
@@ -189,13 +206,13 @@ class TileIndex:
             self.offset[here] = np.asarray(chosen["offset"])
             self.length[here] = np.asarray(chosen["length"])
             sides |= set(pc.unique(chosen["side_px"]).to_pylist())
-        if len(sides) > 1:
+        if len(sides) > 1 and one_size:
             raise TableError(
                 f"{manifest}: tiles of {sorted(sides)} px cannot share a batch. Name one scale."
             )
-        self.side_px = sides.pop()
-        folder = shards_of(manifest)
-        self.shards = [joined(folder, name) for name in codes]
+        self.side_px = sides.pop() if len(sides) == 1 else 0
+        folder = shards_of(manifest) if home is None else home
+        self.shards = [located(name) if is_url(name) else joined(folder, name) for name in codes]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -215,7 +232,7 @@ class TileIndex:
 
     def tile_id(self, position: int) -> str:
         """The id of the tile at a position."""
-        return str(self.take(np.array([position]), ["tile_id"])["tile_id"][0].as_py())
+        return str(self.take(np.array([position]), [self.table.key]).column(0)[0].as_py())
 
     def take(self, positions: Rows, columns: Sequence[str] | None = None) -> pa.Table:
         """Rows of the manifest at some positions, in the order asked for."""
