@@ -78,6 +78,8 @@ def test_a_change_that_was_half_written_and_taken_back_leaves_nothing(
     done = []
 
     def stop_after(path):
+        if project.build not in path.parents:
+            return new_file(path)
         if len(done) == written:
             raise KeyboardInterrupt
         done.append(path)
