@@ -171,6 +171,18 @@ class Store:
             connection.execute(_cases.delete().where(_cases.c.case == case))
             connection.execute(_case_tables.delete().where(_case_tables.c.case == case))
 
+    def shrink(self) -> None:
+        """Give back the room of what was removed, so that no byte of it is left in the files."""
+        if self._engine.dialect.name != "sqlite":
+            return  # the server's own VACUUM does so in its time
+        with _told(self._engine):
+            driver = self._engine.raw_connection()
+            try:
+                driver.cursor().execute("VACUUM")
+                driver.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                driver.close()
+
     def findings(self, prefix: str = "") -> list[Finding]:
         """Findings of all origins that begin with `prefix`, worst first, each once."""
         with self._reading() as connection:

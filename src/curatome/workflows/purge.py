@@ -19,6 +19,7 @@ from curatome.project import Project
 from curatome.workflows.annotation_check import annotation_store
 from curatome.workflows.splits import read_splits, save_splits
 
+_CACHES = ("shards.json", "perceptual.parquet")
 _TABLES = ("build/tiles.parquet", "build/slides.parquet")
 
 
@@ -41,6 +42,8 @@ def purge(project: Project, wish: Wish) -> int:
     split = read_splits(project)
     if wish.case in split:
         save_splits(project, {case: one for case, one in split.items() if case != wish.case})
+    for name in _CACHES:
+        (project.root / ".curatome" / name).unlink(missing_ok=True)
     if project.report.exists():
         project.report.unlink()  # it shows pictures of all slides
     with annotation_store(project) as store:
@@ -48,6 +51,7 @@ def purge(project: Project, wish: Wish) -> int:
     for slide in wish.slides:
         project.store.forget_slide(slide)
     project.store.forget_case(wish.case)
+    project.store.shrink()
     return events
 
 
