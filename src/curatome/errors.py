@@ -13,6 +13,7 @@
     ├── StorageError           an object of a store cannot be read or written
     │   └── MissingObject      there is no such object
     ├── VersionError           a version of the dataset is missing, damaged or cannot be made
+    ├── ReleaseError           a version may not be released, or not so
     ├── BuildError             the build cannot go on as a whole
     └── ClusterError           a cluster cannot be reached, or its workers cannot do the work
 
@@ -68,6 +69,10 @@ class MissingObject(StorageError):  # noqa: N818 - an object is missing, not an 
 
 class VersionError(CuratomeError):
     """A version of the dataset is missing, damaged, or cannot be made."""
+
+
+class ReleaseError(CuratomeError):
+    """A version may not be released, or not in the way that was asked for."""
 
 
 class BuildError(CuratomeError):
