@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from curatome.cli import dataset_export
 from curatome.cli.console import (
     CLEAN,
     FINDINGS,
@@ -43,6 +44,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(help="Freeze the dataset as it is, under a name.", no_args_is_help=True)
     group.command("create")(create)
+    dataset_export.register(group)
     app.add_typer(group, name="version")
     app.command("log")(log)
     app.command("diff")(compare)
