@@ -280,3 +280,46 @@ def test_what_is_wrong_with_shapes_is_told_kept_and_mended_on_request(
     assert "SYN004" in check_annotations(project).counts
     with pytest.raises(AnnotationError, match="SYN007 cannot be mended without a person"):
         repair_annotations(project, ["SYN007"])
+
+
+def test_sync_remembers_how_its_source_was_imported(project: Project, tmp_path: Path) -> None:
+    file = qupath(tmp_path / "in" / "a.geojson", feature(1, "Tumour"))
+    wishes = Wishes(reader="joe", read=2, image="S12", classes={"Tumour": "tumor"})
+    import_files(project, [file], wishes)
+    before = held(project)
+    qupath(file, feature(1, "Tumour"), feature(2, "Tumour"))
+    (one,) = import_files(project, [file], merge=True)
+    assert one.sync is not None
+    assert (one.sync.created, one.sync.unchanged, one.sync.edited) == (1, 1, 0)
+    assert one.again == ("--reader joe", "--read 2", "--image S12", "--class Tumour=tumor")
+    first, second = held(project)
+    assert first == before[0]
+    shared = ("image", "reader", "read", "labels")
+    assert [second[name] for name in shared] == [first[name] for name in shared]
+    # What is said now goes before, and is what the next sync remembers.
+    (one,) = import_files(project, [file], Wishes(reader="eve"), merge=True)
+    assert one.again == ("--read 2", "--image S12", "--class Tumour=tumor")
+    assert {row["reader"] for row in held(project)} == {"eve"}
+    (one,) = import_files(project, [file], merge=True)
+    assert one.again[0] == "--reader eve"
+
+
+def test_sync_remembers_what_was_assumed_of_a_doubt(project: Project, tmp_path: Path) -> None:
+    boxes = [[10.0 * n, 20.0, 10.0 * n + 300, 400.0] for n in range(100, 125)]
+    images = [{"id": 1, "file_name": "S1.svs", "width": 1600, "height": 1200}]
+
+    def coco(boxes: list[list[float]]) -> Path:
+        rows = [
+            {"id": n, "image_id": 1, "category_id": 1, "bbox": box} for n, box in enumerate(boxes)
+        ]
+        classes = [{"id": 1, "name": "tumor"}]
+        value = {"images": images, "categories": classes, "annotations": rows}
+        (tmp_path / "a.json").write_text(json.dumps(value))
+        return tmp_path / "a.json"
+
+    (one,) = import_files(project, [coco(boxes)], Wishes(yes=True))
+    assert one.batch is not None
+    (one,) = import_files(project, [coco(boxes[:-1])], merge=True)
+    assert one.again == ("--box x1y1x2y2",)
+    assert one.sync is not None
+    assert (one.sync.unchanged, one.sync.deleted, one.sync.edited) == (24, 1, 0)

@@ -45,22 +45,23 @@ _TYPES: dict[str, frozenset[shapely.GeometryType]] = {
 _POLYGON = frozenset({shapely.GeometryType.POLYGON})
 _CLASHES = ("Self-intersection", "Ring Self-intersection")
 
-_RULES: dict[str, tuple[Severity, str]] = {
+CODES: dict[str, tuple[Severity, str]] = {
     "SYN001": (Severity.ERROR, "Draw it again, or import it from a sound file."),
     "SYN002": (Severity.ERROR, "Import it from a sound file; check unit and image."),
-    "SYN003": (Severity.WARNING, "Let the repair close it, after a look at it."),
-    "SYN004": (Severity.ERROR, "Let the repair fill the outline, or draw it again."),
-    "SYN005": (Severity.ERROR, "Let the repair put holes and parts right, or draw it again."),
+    "SYN003": (Severity.WARNING, "`curatome check --fix` closes it; look at it first."),
+    "SYN004": (Severity.ERROR, "`curatome check --fix` fills the outline; or draw it again."),
+    "SYN005": (Severity.ERROR, "`curatome check --fix` mends holes and parts; or draw it again."),
     "SYN006": (Severity.ERROR, "Delete it, or draw it again."),
     "SYN007": (Severity.ERROR, "Check that it belongs to this image, and its unit and level."),
-    "SYN008": (Severity.WARNING, "Let the repair cut it at the edge, or leave it."),
-    "SYN009": (Severity.WARNING, "Let the repair take the spike off."),
-    "SYN010": (Severity.WARNING, "Delete it; of several parts, the repair drops it."),
-    "SYN011": (Severity.NOTE, "Let the repair drop the repetitions."),
-    "SYN012": (Severity.NOTE, "Let the repair turn the rings."),
+    "SYN008": (Severity.WARNING, "`curatome check --fix` cuts it at the edge; or leave it."),
+    "SYN009": (Severity.WARNING, "`curatome check --fix` takes the spike off."),
+    "SYN010": (Severity.WARNING, "Delete it; of several parts, `curatome check --fix` drops it."),
+    "SYN011": (Severity.NOTE, "`curatome check --fix` drops the repetitions."),
+    "SYN012": (Severity.NOTE, "`curatome check --fix` turns the rings."),
     "SYN013": (Severity.WARNING, "Delete one of the two."),
     "SYN014": (Severity.WARNING, "Look at both and delete one."),
 }
+"""What each code means: how much it matters, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -332,7 +333,7 @@ def _finding(
 def _made(
     code: str, name: str, what: tuple[str, str], place: Place | None, evidence: dict[str, Any]
 ) -> Finding:
-    severity, remedy = _RULES[code]
+    severity, remedy = CODES[code]
     kind, told = what
     return Finding(
         code,

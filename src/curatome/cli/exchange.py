@@ -28,7 +28,8 @@ from curatome.cli.progress import watching
 from curatome.errors import AnnotationError
 
 if TYPE_CHECKING:
-    from curatome.workflows.annotations import FileResult, Wishes
+    from curatome.workflows.annotation_options import Wishes
+    from curatome.workflows.annotations import FileResult
 
 _SHOWN, _MANY = 5, 12
 
@@ -96,24 +97,32 @@ def import_(  # noqa: PLR0913
     _record(paths, wishes, False, (workers, project, as_json))
 
 
-def sync(
+def sync(  # noqa: PLR0913
     paths: PathsArgument,
     *,
     format_: FormatOption = "auto",
     reader: ReaderOption = None,
     read: ReadOption = None,
+    guideline: GuidelineOption = None,
     image: ImageOption = None,
     classes: ClassOption = None,
     box: BoxOption = None,
+    unit: UnitOption = None,
+    downsample: DownsampleOption = None,
+    axes: AxesOption = None,
     yes: YesOption = False,
     dry_run: DryOption = False,
     workers: WorkersOption = None,
     project: ProjectOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Merge new and changed exports, again and again, without doubling anything."""
-    said = (format_, reader, read, None, image)
-    wishes = _wishes(said, classes, _options(box, None, None, None), (yes, False, dry_run))
+    """Merge new and changed exports, again and again, without doubling anything.
+
+    A file is read with the options of its import, unless other ones are given.
+    """
+    said = (format_, reader, read, guideline, image)
+    options = _options(box, unit, downsample, axes)
+    wishes = _wishes(said, classes, options, (yes, False, dry_run))
     _record(paths, wishes, True, (workers, project, as_json))
 
 
@@ -138,10 +147,13 @@ def export(
         write_losses(losses, result.losses)
     if as_json:
         files = {str(path): number for path, number in result.files.items()}
-        print_json({"files": files, "losses": result.losses, "seen": result.seen})
+        told = {"losses": result.losses, "seen": result.seen, "regions": result.regions}
+        print_json({"files": files, **told})
     else:
         for path, number in result.files.items():
             console.print(f"{escape(str(path))}: {count(number, 'annotation')}", soft_wrap=True)
+        if result.regions:
+            console.print(f"With {count(result.regions, 'exhaustively annotated region')}.")
         _print_losses(result.format, result.losses, losses)
     raise typer.Exit(FINDINGS if result.losses else CLEAN)
 
@@ -165,7 +177,7 @@ def _wishes(
     options: Any,
     how: tuple[bool, bool, bool],
 ) -> Wishes:
-    from curatome.workflows.annotations import Wishes
+    from curatome.workflows.annotation_options import Wishes
 
     pairs = {}
     for text in classes or ():
@@ -229,6 +241,11 @@ def _print_results(results: tuple[FileResult, ...], dry_run: bool) -> None:
                 f"        {one.sync.created:,} new, {one.sync.edited:,} changed, "
                 f"{one.sync.deleted:,} gone, {one.sync.unchanged:,} as they were"
             )
+        if one.regions:
+            console.print(f"        {count(one.regions, 'exhaustively annotated region')}")
+        if one.again:
+            line = f"as at its import: {', '.join(one.again)}"
+            console.print(f"        {escape(line)}", soft_wrap=True)
         for said in _said(one):
             console.print(f"        [dim]→ {escape(said)}[/]", soft_wrap=True)
     found = [finding for one in results if one.read is not None for finding in one.read.findings]
@@ -332,7 +349,8 @@ def _print_losses(title: str, losses: Any, written: Path | None) -> None:
         reasons[key] = reasons.get(key, 0) + 1
     console.print(f"What {escape(title)} could not carry:")
     for (field, reason), number in sorted(reasons.items(), key=lambda item: -item[1]):
-        line = f"  {field}, {count(number, 'annotation')}: {reason}"
+        what = "region" if field == "exhaustive" else "annotation"
+        line = f"  {field}, {count(number, what)}: {reason}"
         console.print(escape(line), soft_wrap=True)
     if written is None:
         console.print("[dim]→ --losses FILE.csv writes them one by one[/]")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curatome.annotations.exhaustive import Region
 from curatome.annotations.formats import Format, Frame, Frames, Loss, format_named
 from curatome.annotations.store import seen
 from curatome.durable import write_file
@@ -45,6 +46,7 @@ class ExportResult:
         format: its title.
         files: annotations per file.
         losses: what the format could not carry.
+        regions: exhaustively annotated ones that the files carry.
         seen: number of the store's latest event that is in it; `sync --seen` takes it.
     """
 
@@ -52,6 +54,7 @@ class ExportResult:
     files: Mapping[Path, int]
     losses: tuple[Loss, ...]
     seen: int
+    regions: int = 0
 
 
 def export_annotations(
@@ -73,26 +76,36 @@ def export_annotations(
     with annotation_store(project) as store:
         table = store.current(at=selection.at)
         event = seen(table)
+        declared = store.regions(at=event).to_pylist()
     entries = {entry.slide: entry for entry in project.store.slides()}
     wanted = _image_ids(project, selection.images, table)
     table = _selected(table, selection, wanted)
-    if not len(table):
+    regions = [one for one in (_narrowed(one, selection, wanted) for one in declared) if one]
+    if not len(table) and not regions:
         raise AnnotationError(
             "no annotation fits. `curatome annotations` shows what the project holds."
         )
     frames = {slide: frame_of(entry) for slide, entry in entries.items()}
-    images = table.column("image").unique().to_pylist()
-    known = Frames(
-        [frames.get(image) or Frame(image, image, 0, 0) for image in images if image is not None]
+    images = list(
+        dict.fromkeys(table["image"].unique().to_pylist() + [r["image"] for r in regions])
     )
+    known = [
+        frames.get(image) or Frame(image, image, 0, 0) for image in images if image is not None
+    ]
     colors = {one.name: one.color for one in project.protocol.classes}
     files: dict[Path, int] = {}
     losses: list[Loss] = []
-    for path, part in _parts(out, chosen, table, known):
+    carried = regions if chosen.carries.regions else []
+    losses += [_lost(one, chosen.title) for one in regions if one not in carried]
+    for path, those in _parts(out, chosen, images, Frames(known)).items():
+        part = table if those is None else _of_images(table, those)
+        own = [one for one in carried if those is None or one["image"] in those]
+        if not len(part) and not own:
+            continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        losses += chosen.write(part, path, known, colors)
+        losses += chosen.write(part, path, Frames(known, regions=own), colors)
         files[path] = len(part)
-    return ExportResult(chosen.title, files, tuple(losses), event)
+    return ExportResult(chosen.title, files, tuple(losses), event, len(carried))
 
 
 def write_losses(path: Path, losses: Sequence[Loss]) -> None:
@@ -128,27 +141,45 @@ def _selected(table: pa.Table, selection: Selection, images: Sequence[str]) -> p
     return table
 
 
+def _narrowed(region: Region, selection: Selection, images: Sequence[str]) -> Region | None:
+    """What a region still says of the annotations that were chosen; None if nothing."""
+    if images and region["image"] not in images:
+        return None
+    if selection.readers and region["reader"] not in selection.readers:
+        return None
+    classes = [one for one in region["classes"] if not selection.labels or one in selection.labels]
+    return {**region, "classes": classes} if classes else None
+
+
+def _lost(region: Region, title: str) -> Loss:
+    classes = ", ".join(region["classes"])
+    reason = (
+        f"{title} cannot say where all of {classes} is annotated; "
+        "a place without annotation is not known to be empty."
+    )
+    return Loss(region["region"], "exhaustive", reason)
+
+
+def _of_images(table: pa.Table, images: Sequence[str | None]) -> pa.Table:
+    there = pc.is_in(table["image"], pa.array(images, pa.string()))
+    return table.filter(there)
+
+
 def _parts(
-    out: Path, chosen: Format, table: pa.Table, frames: Frames
-) -> list[tuple[Path, pa.Table]]:
-    """What goes into which file."""
-    images = table.column("image").unique().to_pylist()
+    out: Path, chosen: Format, images: Sequence[str | None], frames: Frames
+) -> dict[Path, list[str | None] | None]:
+    """Which images go into which file; None for all of them."""
     single = bool(out.suffix) and not out.is_dir()
     if chosen.carries.images or (single and len(images) == 1):
-        return [(out, table)]
+        return {out: None}
     if single:
         raise AnnotationError(
             f"a file of {chosen.title} holds one image, and these annotations lie on "
             f"{len(images)}. Name a folder, or choose one with --image."
         )
-    parts = []
+    parts: dict[Path, list[str | None] | None] = {}
     for image in images:
         frame = frames.find(image) if image is not None else None
         stem = Path(frame.name).stem if frame is not None else "annotations"
-        on_it = (
-            pc.equal(table.column("image"), image)
-            if image is not None
-            else pc.is_null(table.column("image"))
-        )
-        parts.append((out / f"{stem}{chosen.suffixes[0]}", table.filter(on_it)))
+        parts[out / f"{stem}{chosen.suffixes[0]}"] = [image]
     return parts

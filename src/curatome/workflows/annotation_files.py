@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.ipc
 
+from curatome.annotations.exhaustive import Region
 from curatome.annotations.formats import (
     Doubt,
     Frame,
@@ -57,6 +58,7 @@ class FileRead:
         notes: what a person should know.
         findings: what is wrong with its shapes, up to a number of each code.
         counts: how many findings there are of each code.
+        regions: in which everything of some classes is annotated.
     """
 
     format: str
@@ -69,6 +71,7 @@ class FileRead:
     notes: tuple[str, ...]
     findings: tuple[Finding, ...]
     counts: Mapping[str, int]
+    regions: tuple[Region, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ def read_file(
         reading.notes,
         result.findings,
         result.counts,
+        reading.regions,
     )
 
 

@@ -9,18 +9,18 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curatome.annotations.exhaustive import Region, as_annotations
 from curatome.annotations.formats import (
     Doubt,
-    Options,
     all_formats,
     format_named,
 )
-from curatome.annotations.guideline import renamed, since
+from curatome.annotations.guideline import since
 from curatome.annotations.store import Act, AnnotationStore, Sync
 from curatome.errors import AnnotationError
 from curatome.jobs import Limits, Task, run_tasks
@@ -33,6 +33,7 @@ from curatome.workflows.annotation_files import (
     read_file,
     table_of,
 )
+from curatome.workflows.annotation_options import Wishes, filled, joined, kept, put
 from curatome.workflows.slides import find_entries
 from curatome.workflows.watch import Silent, Watcher
 
@@ -40,37 +41,6 @@ LIMITS = Limits(silence_seconds=900, memory_bytes=16 << 30)
 """A file of millions of cells takes minutes and gigabytes; a broken one must not take all."""
 
 _READ = f"{read_file.__module__}:{read_file.__name__}"
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What a person says about files of annotations.
-
-    Attributes:
-        format: name of the format, or `auto`.
-        reader: who made them, where the files do not say it.
-        read: 1, or 2 and more for a repeat read; None to take what the files say.
-        guideline: version they were made under, where the files do not say it; None for the one
-            in force.
-        image: the slide that files without names are about.
-        classes: new names of classes by their names in the files.
-        options: how doubtful coordinates are read.
-        yes: take the reading that fits best where one is in doubt.
-        new_ids: give other ids to annotations whose id the project knows from elsewhere, such as
-            readers' copies of the same proposals.
-        dry_run: only say what would be done.
-    """
-
-    format: str = "auto"
-    reader: str | None = None
-    read: int | None = None
-    guideline: str | None = None
-    image: str | None = None
-    classes: Mapping[str, str] = field(default_factory=dict)
-    options: Options = field(default_factory=Options)
-    yes: bool = False
-    new_ids: bool = False
-    dry_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +60,8 @@ class FileResult:
         passed_over: it lies in a folder and is of no known format.
         batch: number of the batch it became; None if nothing was recorded.
         sync: what merging it did.
+        again: options of its import that were taken again, as on the command line.
+        regions: exhaustively annotated ones that it declares and the project did not know.
     """
 
     path: Path
@@ -104,6 +76,8 @@ class FileResult:
     passed_over: bool = False
     batch: int | None = None
     sync: Sync | None = None
+    again: tuple[str, ...] = ()
+    regions: int = 0
 
     @property
     def waits(self) -> tuple[Doubt, ...]:
@@ -142,10 +116,19 @@ def import_files(
     since(project.protocol.guideline, wishes.guideline)  # refuses a version that never was
     files = list(_files(paths, wishes.format))
     entries = project.store.slides()
+    told: dict[Path, tuple[Wishes, tuple[str, ...]]] = dict.fromkeys(files, (wishes, ()))
+    if merge:
+        with annotation_store(project) as store:
+            told = {p: joined(wishes, store.remembered(project.relative(p))) for p in files}
     with tempfile.TemporaryDirectory(prefix="curatome-") as scratch:
-        only = entries[0] if len(entries) == 1 and not wishes.image else None
-        guessed = {p for p in files if only is not None and slide_about(p, entries) is None}
-        tasks = _tasks(project, files, entries, wishes, Path(scratch))
+        only = entries[0] if len(entries) == 1 else None
+        guessed = {
+            path
+            for path in files
+            if only is not None and not told[path][0].image and slide_about(path, entries) is None
+        }
+        wanted = {path: own for path, (own, _) in told.items()}
+        tasks = _tasks(project, wanted, entries, Path(scratch))
         watcher.start("reading annotations", len(tasks), "files")
         outcomes = {}
         for outcome in run_tasks(tasks, workers, LIMITS):
@@ -155,7 +138,7 @@ def import_files(
         watcher.start("recording", len(tasks), "files")
         results = []
         with annotation_store(project) as store:
-            desk = _Desk(project, store, wishes, {entry.slide: entry.name for entry in entries})
+            desk = _Desk(project, store, {entry.slide: entry.name for entry in entries})
             for task in tasks:
                 outcome, path = outcomes[task.key], Path(task.key)
                 if outcome.failure is not None:
@@ -166,7 +149,10 @@ def import_files(
                     results.append(FileResult(path, error=why, passed_over=not named))
                 else:
                     table = table_of(task.arguments[-1])
-                    results.append(desk.record(path, outcome.value, table, merge, path in guessed))
+                    own, again = told[path]
+                    made = desk.record(path, outcome.value, table, own, merge=merge)
+                    sure = path not in guessed or bool(made.absent)
+                    results.append(replace(made, again=again, guessed=not sure))
                 watcher.advance(1)
         watcher.finish()
     return tuple(results)
@@ -212,15 +198,14 @@ def _inside(folder: Path) -> list[Path]:
 
 def _tasks(
     project: Project,
-    files: Sequence[Path],
+    wanted: Mapping[Path, Wishes],
     entries: Sequence[SlideEntry],
-    wishes: Wishes,
     scratch: Path,
 ) -> list[Task]:
     frames = tuple(frame_of(entry) for entry in entries)
-    named = find_entries(project, [wishes.image])[0] if wishes.image else None
     tasks = []
-    for number, path in enumerate(files):
+    for number, (path, wishes) in enumerate(wanted.items()):
+        named = find_entries(project, [wishes.image])[0] if wishes.image else None
         entry = named or slide_about(path, entries) or (entries[0] if len(entries) == 1 else None)
         about = About(frames)
         if entry is not None:
@@ -238,44 +223,59 @@ class _Desk:
         self,
         project: Project,
         store: AnnotationStore,
-        wishes: Wishes,
         names: Mapping[str, str],
     ) -> None:
         self._project = project
         self._store = store
-        self._wishes = wishes
         self._names = names
         self._classes = {one.name for one in project.protocol.classes}
-        self._guideline = wishes.guideline or project.protocol.guideline.version
         self._done = {batch.act.source for batch in store.batches()}
 
     def record(
-        self, path: Path, read: FileRead, table: pa.Table, merge: bool, guessed: bool
+        self, path: Path, read: FileRead, table: pa.Table, wishes: Wishes, *, merge: bool
     ) -> FileResult:
         """Record one file's table, unless something stands against it."""
-        table = self._completed(table, read)
-        result = self._told(path, read, table, guessed)
+        guideline = wishes.guideline or self._project.protocol.guideline.version
+        table = filled(table, read.title, wishes, guideline)
+        result = self._told(path, read, table)
         source = self._project.relative(path)
-        table, known = self._own_ids(table, source, merge)
-        waits = bool(read.doubts) and not self._wishes.yes
+        table, known = self._own_ids(table, source, merge, wishes.new_ids)
+        open_doubts = [one for one in read.doubts if one.about not in wishes.agreed]
+        waits = bool(open_doubts) and not wishes.yes
         against = "" if waits else self._against(table, source, merge, known)
-        if against or waits or self._wishes.dry_run:
+        if against or waits or wishes.dry_run:
             return replace(result, error=against)
-        act = Act(self._wishes.reader, f"import of {read.title}", self._guideline, "", source)
+        act = Act(wishes.reader, f"import of {read.title}", guideline, "", source)
+        regions = self._new_regions(read)
+        result = replace(result, regions=len(regions))
+        declared = as_annotations(regions) if regions else None
         try:
             if merge:
-                done = self._store.sync_table(table, source, act)
-                self._project.store.save_findings(f"annotations:{source}", read.findings)
-                return replace(result, sync=done)
-            batch = self._store.import_table(table, act)
+                result = replace(result, sync=self._store.sync_table(table, source, act))
+                if declared is not None:
+                    self._store.import_table(table.schema.empty_table(), act, declared)
+            else:
+                batch = self._store.import_table(table, act, declared)
+                result = replace(result, batch=batch.batch)
         except AnnotationError as error:
             return replace(result, error=str(error))
         self._done.add(source)
+        self._store.remember(source, kept(wishes, read.doubts))
         self._project.store.save_findings(f"annotations:{source}", read.findings)
-        return replace(result, batch=batch.batch)
+        return result
+
+    def _new_regions(self, read: FileRead) -> list[Region]:
+        """Exhaustive regions of a file that the project does not know yet."""
+        if not read.regions:
+            return []
+        known = self._store.sources([one["region"] for one in read.regions])
+        there = {_saying(one) for one in self._store.regions().to_pylist()}
+        return [
+            one for one in read.regions if one["region"] not in known and _saying(one) not in there
+        ]
 
     def _own_ids(
-        self, table: pa.Table, source: str, merge: bool
+        self, table: pa.Table, source: str, merge: bool, new_ids: bool
     ) -> tuple[pa.Table, Mapping[str, str | None]]:
         """The table with other ids for what the project knows from elsewhere, always the same.
 
@@ -286,33 +286,18 @@ class _Desk:
         known = self._store.sources(ids)
         elsewhere = [one for one, origin in known.items() if origin != source]
         others = {one: str(uuid.uuid5(uuid.NAMESPACE_URL, f"{source}#{one}")) for one in elsewhere}
-        if not others or not (merge or self._wishes.new_ids):
+        if not others or not (merge or new_ids):
             return table, known
         there = self._store.sources([*others.values()])
         if merge:
             # As `import --new-ids` gave them when the file came first.
             others = {one: other for one, other in others.items() if other in there}
-        table = _put(table, "annotation", pa.array([others.get(one, one) for one in ids]))
+        table = put(table, "annotation", pa.array([others.get(one, one) for one in ids]))
         foreign = table.column("foreign").to_pylist()
         kept = [one if one in others else was for one, was in zip(ids, foreign, strict=True)]
-        return _put(table, "foreign", pa.array(kept, pa.string())), there
+        return put(table, "foreign", pa.array(kept, pa.string())), there
 
-    def _completed(self, table: pa.Table, read: FileRead) -> pa.Table:
-        """The table with what a person said filled in where the file says nothing."""
-        wishes = self._wishes
-        fill = {"reader": wishes.reader, "guideline": self._guideline, "tool": read.title}
-        for name, value in fill.items():
-            if value is not None:
-                table = _put(table, name, pc.fill_null(table.column(name), value))
-        if wishes.read is not None:
-            numbers = pa.array(np.full(len(table), wishes.read, np.int16))
-            table = _put(table, "read", numbers)
-        if wishes.classes:
-            labels = [renamed(row, wishes.classes) for row in table.column("labels").to_pylist()]
-            table = _put(table, "labels", pa.array(labels, table.schema.field("labels").type))
-        return table
-
-    def _told(self, path: Path, read: FileRead, table: pa.Table, guessed: bool) -> FileResult:
+    def _told(self, path: Path, read: FileRead, table: pa.Table) -> FileResult:
         images = {
             pair["values"]: pair["counts"]
             for pair in pc.value_counts(table.column("image").combine_chunks()).to_pylist()
@@ -332,7 +317,6 @@ class _Desk:
             tuple(unknown),
             {name: known for name, known in close.items() if known is not None},
             tuple(sorted(set(images) - set(self._names))),
-            guessed and set(images) <= set(self._names),
         )
 
     def _against(
@@ -359,13 +343,13 @@ class _Desk:
         return ""
 
 
+def _saying(region: Region) -> tuple[Any, ...]:
+    """Where a region lies and for which classes."""
+    return region["image"], region["geometry"], tuple(sorted(region["classes"]))
+
+
 def _similar(name: str, classes: Collection[str]) -> str | None:
     """A class that differs in case, blanks or a letter or two."""
     folded = {one.casefold().replace("_", " "): one for one in classes}
     close = difflib.get_close_matches(name.casefold().replace("_", " "), folded, 1, 0.8)
     return folded[close[0]] if close else None
-
-
-def _put(table: pa.Table, name: str, column: pa.ChunkedArray | pa.Array) -> pa.Table:
-    at = table.schema.get_field_index(name)
-    return table.set_column(at, table.schema.field(at), column)

@@ -14,6 +14,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from curatome.annotations.exhaustive import Region
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -44,8 +46,20 @@ class Frame:
 class Frames:
     """The images that annotations may lie on, by identity or by file name."""
 
-    def __init__(self, frames: Sequence[Frame] = (), only: Frame | None = None) -> None:
-        """Args: frames: all of them; only: the one that a file without names is about."""
+    def __init__(
+        self,
+        frames: Sequence[Frame] = (),
+        only: Frame | None = None,
+        regions: Sequence[Region] = (),
+    ) -> None:
+        """What is known of the images.
+
+        Args:
+            frames: all of them.
+            only: the one that a file without names is about.
+            regions: exhaustively annotated ones, which a writer carries if its format can.
+        """
+        self.regions = tuple(regions)
         self.only = only if only is not None else (frames[0] if len(frames) == 1 else None)
         self._known: dict[str, Frame] = {}
         for frame in frames:
@@ -108,6 +122,7 @@ class Reading:
         doubts: what a person must decide before it is imported.
         colors: color of each class as `#rrggbb`, where the file says it.
         notes: what a person should know, such as what was left out and why.
+        regions: in which everything of some classes is annotated, if the file says it.
     """
 
     table: pa.Table
@@ -115,6 +130,7 @@ class Reading:
     doubts: tuple[Doubt, ...] = ()
     colors: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    regions: tuple[Region, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,6 +159,7 @@ class Carries:
         columns: of `tables.ANNOTATIONS`, which come back as they were written, beside geometry
             and labels: `annotation`, `reader`, `time`, `confidence`, `properties`, …
         images: whether one file can hold annotations of several images.
+        regions: whether it carries exhaustively annotated regions, `Frames.regions`.
         precision: greatest error of a coordinate after write and read, level-0 px.
         note: what a user should know.
     """
@@ -152,6 +169,7 @@ class Carries:
     labels: str
     columns: frozenset[str] = frozenset()
     images: bool = False
+    regions: bool = False
     precision: float = 0.0
     note: str = ""
 

@@ -20,7 +20,9 @@ import numpy as np
 import pyarrow as pa
 import shapely
 
+from curatome.annotations import exhaustive
 from curatome.annotations.doubts import XYWH, Ground, box_doubt
+from curatome.annotations.exhaustive import Region
 from curatome.annotations.formats import json_file, rows
 from curatome.annotations.formats.base import Carries, Doubt, Frame, Frames, Loss, Options, Reading
 from curatome.annotations.formats.coco_write import content
@@ -44,6 +46,7 @@ class Coco:
         labels="one",
         columns=rows.KEPT | {"image", "mask", "properties"},
         images=True,
+        regions=True,
         precision=1e-9,
         note="Circles and ellipses become polygons. What COCO does not know of is in the member "
         "`curatome` of each annotation, which other tools pass over.",
@@ -152,7 +155,19 @@ class _File:
             ANNOTATIONS.from_rows(found),
             "COCO results" if self.results else "COCO",
             doubts=(doubt,) if doubt and self.options.box is None else (),
+            regions=self._regions(),
         )
+
+    def _regions(self) -> tuple[Region, ...]:
+        ours = self.value.get(rows.OURS)
+        given = ours.get(exhaustive.MEMBER, ()) if isinstance(ours, dict) else ()
+        found = []
+        for number, one in enumerate(given if isinstance(given, list) else (), 1):
+            name = one.get("image") if isinstance(one, dict) else None
+            known = self.frames.only if name is None else self.frames.find(str(name))
+            where = f"{self.name}, region {number}"
+            found.append(exhaustive.restored(one, known.image if known else name, where))
+        return tuple(found)
 
     def _of(self, one: Any, member: str, what: str) -> Any:
         if not isinstance(one, dict) or member not in one or isinstance(one[member], list | dict):

@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import shapely
 
+from curatome.annotations import exhaustive
+from curatome.annotations.exhaustive import Region
 from curatome.annotations.formats import json_file, rows
 from curatome.annotations.formats.base import Frame, Frames, Loss
 from curatome.annotations.formats.run_lengths import packed
@@ -29,6 +31,8 @@ def content(table: pa.Table, frames: Frames) -> tuple[dict[str, Any], list[Loss]
     writer = _Writer(frames)
     for row in table.to_pylist():
         writer.add(row)
+    for region in frames.regions:
+        writer.declare(region)
     return writer.value(), writer.losses
 
 
@@ -39,15 +43,27 @@ class _Writer:
         self.images: dict[str, dict[str, Any]] = {}
         self.categories: dict[str, int] = {}
         self.annotations: list[dict[str, Any]] = []
+        self.regions: list[dict[str, Any]] = []
 
     def value(self) -> dict[str, Any]:
         """All that was added."""
-        return {
+        found = {
             "info": {"description": "written by Curatome"},
             "images": list(self.images.values()),
             "categories": [{"id": key, "name": name} for name, key in self.categories.items()],
             "annotations": self.annotations,
         }
+        # An image that is listed, and a class that it is searched for, may have no annotation.
+        return found | ({rows.OURS: {exhaustive.MEMBER: self.regions}} if self.regions else {})
+
+    def declare(self, region: Region) -> None:
+        """One region in which everything of some classes is annotated."""
+        for name in region["classes"]:
+            self.categories.setdefault(name, len(self.categories) + 1)
+        frame = self.frames.find(region["image"]) if region["image"] else self.frames.only
+        name = frame.name if frame else region["image"] or _NO_IMAGE
+        self.images.setdefault(name, _image(len(self.images) + 1, name, frame))
+        self.regions.append(exhaustive.plain(region, name))
 
     def add(self, row: dict[str, Any]) -> None:
         """One annotation, or why not."""

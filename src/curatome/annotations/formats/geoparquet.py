@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
+from curatome.annotations import exhaustive
 from curatome.annotations.formats.base import Carries, Frames, Loss, Options, Reading
 from curatome.annotations.formats.entries import FARTHEST, Row, new_row, something, to_table
 from curatome.annotations.model import KINDS
@@ -28,7 +29,7 @@ from curatome.errors import AnnotationError, TableError
 from curatome.tables import ANNOTATIONS
 
 _MAGIC = b"PAR1"
-_OURS = b"curatome.table"
+_OURS, _REGIONS = b"curatome.table", b"curatome.exhaustive"
 _KINDS = {0: "point", 1: "line", 3: "polygon", 4: "points", 5: "line", 6: "multipolygon"}
 _LABELS = ("labels", "label", "class", "classification", "category", "type")
 
@@ -45,6 +46,7 @@ class GeoParquet:
         labels="several",
         columns=frozenset(c.name for c in ANNOTATIONS.columns) - {"image", "geometry", "labels"},
         images=True,
+        regions=True,
         note="The whole of it, without loss.",
     )
 
@@ -75,7 +77,8 @@ class GeoParquet:
                 ours = ANNOTATIONS.from_columns({c: table.column(c) for c in table.column_names})
             except (TableError, KeyError) as error:
                 raise AnnotationError(f"{path.name}: {error}") from error
-            return Reading(ours, "GeoParquet, written by Curatome")
+            regions = _regions(metadata, path.name)
+            return Reading(ours, "GeoParquet, written by Curatome", regions=regions)
         rows = [
             _foreign(values, shape, frames)
             for values, shape in zip(table.drop([primary]).to_pylist(), shapes, strict=True)
@@ -86,13 +89,27 @@ class GeoParquet:
         self, table: pa.Table, path: Path, frames: Frames, colors: Mapping[str, str]
     ) -> list[Loss]:
         """See `Format`."""
-        del frames, colors
-        something(len(table), self.title)
+        del colors
+        something(len(table) + len(frames.regions), self.title)
         shapes = shapely.from_wkb(np.array(table.column("geometry").to_pylist(), dtype=object))
-        metadata = {**ANNOTATIONS.schema.metadata, b"geo": json.dumps(_geo(shapes)).encode()}
+        regions = [{**exhaustive.plain(one), "image": one["image"]} for one in frames.regions]
+        metadata = {
+            **ANNOTATIONS.schema.metadata,
+            b"geo": json.dumps(_geo(shapes)).encode(),
+            **({_REGIONS: json.dumps(regions).encode()} if regions else {}),
+        }
         with new_file(path) as stream:
             pq.write_table(table.replace_schema_metadata(metadata), stream, compression="zstd")
         return []
+
+
+def _regions(metadata: Mapping[bytes, bytes], file: str) -> tuple[exhaustive.Region, ...]:
+    try:
+        given = json.loads(metadata.get(_REGIONS, b"[]"))
+        named = [(one, one["image"]) for one in given]
+    except (ValueError, TypeError, KeyError) as error:
+        raise AnnotationError(f"{file}: its exhaustive regions are broken: {error}.") from error
+    return tuple(exhaustive.restored(one, image, file) for one, image in named)
 
 
 def _geo(shapes: Any) -> dict[str, Any]:

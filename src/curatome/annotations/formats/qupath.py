@@ -13,6 +13,7 @@ Members of the feature itself that QuPath does not write are left out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ import msgspec
 import pyarrow as pa
 import shapely
 
+from curatome.annotations import exhaustive
+from curatome.annotations.exhaustive import Region
 from curatome.annotations.formats import geojson, rows
 from curatome.annotations.formats.base import Carries, Frames, Loss, Options, Reading
 from curatome.annotations.formats.qupath_read import read_file
@@ -46,6 +49,7 @@ class QuPath:
         holes=True,
         labels="several",
         columns=rows.KEPT | {"nucleus", "properties"},
+        regions=True,
         note="What QuPath does not know of is in the member `curatome` of each object, which "
         "QuPath drops when it exports again. Turned ellipses and masks become polygons.",
     )
@@ -80,7 +84,6 @@ class QuPath:
             AnnotationError: the annotations are of several images, which QuPath keeps apart.
             OSError: the disk is full or the folder is not writable.
         """
-        del frames
         images = table["image"].unique()
         if len(images) > 1:
             raise AnnotationError(
@@ -90,7 +93,8 @@ class QuPath:
         with new_file(path) as stream:
             stream.write(b'{"type":"FeatureCollection","features":[')
             between = b"\n"
-            for feature in _features(table, colors, losses):
+            regions = (_region(one) for one in frames.regions if one["geometry"] is not None)
+            for feature in chain(_features(table, colors, losses), regions):
                 stream.write(between + feature)
                 between = b",\n"
             stream.write(b"\n]}\n")
@@ -114,6 +118,23 @@ def _features(table: pa.Table, colors: Mapping[str, str], losses: list[Loss]) ->
                 )
             feature["properties"] = _properties(row, kept, colors, feature)
             yield msgspec.json.encode(feature)
+
+
+def _region(region: Region) -> bytes:
+    """An exhaustively annotated region as a locked object that says what it is."""
+    shape = outline(region["kind"], shapely.from_wkb(region["geometry"]))
+    properties = {
+        "objectType": "annotation",
+        "name": f"All of {', '.join(region['classes'])} is annotated here",
+        "isLocked": True,
+        rows.OURS: {exhaustive.MEMBER: exhaustive.plain(region)},
+    }
+    feature = {
+        "type": "Feature",
+        "id": region["region"],
+        "geometry": shapely.geometry.mapping(shape),
+    }
+    return msgspec.json.encode(feature | {"properties": properties})
 
 
 def _geometry(row: dict[str, Any], losses: list[Loss]) -> tuple[dict[str, Any], str | None] | None:

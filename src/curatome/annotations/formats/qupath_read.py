@@ -19,6 +19,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curatome.annotations import exhaustive
+from curatome.annotations.exhaustive import Region
 from curatome.annotations.formats import json_file, rows
 from curatome.annotations.formats.base import Reading
 from curatome.annotations.formats.qupath_text import (
@@ -48,7 +50,11 @@ def read_file(path: Path, image: str | None) -> Reading:
     reader = _Reader(path.name, image)
     with _resting_collector():
         chunks, layout = _read_large(data, reader) if len(data) >= LARGE else _read(data, reader)
-    table, again = _distinct(pa.concat_tables([ANNOTATIONS.schema.empty_table(), *chunks]))
+    table = pa.concat_tables([ANNOTATIONS.schema.empty_table(), *chunks])
+    if reader.regions:
+        declared = pa.array(list(reader.regions))
+        table = table.filter(pc.invert(pc.is_in(table["annotation"], declared)))
+    table, again = _distinct(table)
     zipped = ", gzip" if path.suffix == ".gz" else ""
     notes = [f"{again:,} objects have the id of another one and were given new ids."]
     return Reading(
@@ -56,6 +62,7 @@ def read_file(path: Path, image: str | None) -> Reading:
         f"GeoJSON, {layout}{zipped}",
         colors=dict(sorted(reader.colors.items())),
         notes=tuple(notes if again else ()),
+        regions=tuple(reader.regions.values()),
     )
 
 
@@ -92,6 +99,7 @@ class _Reader:
     def __init__(self, name: str, image: str | None) -> None:
         self.name, self.image = name, image
         self.colors: dict[str, str] = {}
+        self.regions: dict[str, Region] = {}
         self._known = lru_cache(maxsize=4096)(self._labels)
 
     def table(self, texts: Sequence[Any], numbers: Sequence[int]) -> pa.Table:
@@ -144,7 +152,14 @@ class _Reader:
             del raws["objectType"]
         ours = {}
         if rows.OURS in raws:
-            ours = rows.restored(msgspec.json.decode(raws.pop(rows.OURS)), where)
+            member = msgspec.json.decode(raws.pop(rows.OURS))
+            if isinstance(member, dict) and exhaustive.MEMBER in member:
+                region = exhaustive.restored(member[exhaustive.MEMBER], self.image, where)
+                # It is no annotation: the row that has its id is left out at the end.
+                self.regions[region["region"]] = region
+                ours = {"annotation": region["region"]}
+            else:
+                ours = rows.restored(member, where)
         if one.geometry is not None and one.geometry.plane is not NOTHING:
             raws["plane"] = one.geometry.plane
         properties = msgspec.json.format(msgspec.json.encode(raws), indent=-1).decode()

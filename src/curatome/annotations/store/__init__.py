@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from curatome.annotations.store.content import EXHAUSTIVE
+from curatome.annotations.exhaustive import EXHAUSTIVE
 from curatome.annotations.store.edits import (
     ACTIONS,
     Act,
@@ -15,7 +15,8 @@ from curatome.annotations.store.edits import (
     Sync,
     Version,
 )
-from curatome.annotations.store.store import AnnotationStore, open_annotations, seen
+from curatome.annotations.store.opening import open_annotations
+from curatome.annotations.store.store import AnnotationStore, seen
 
 __all__ = [
     "ACTIONS",

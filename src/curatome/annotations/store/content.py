@@ -16,30 +16,12 @@ import shapely
 from curatome.annotations.store.grid import cells
 from curatome.annotations.store.schema import CLAIM, DETAIL, SHAPE
 from curatome.errors import AnnotationError, TableError
-from curatome.tables import ANNOTATIONS, Column, TableSpec
+from curatome.tables import ANNOTATIONS
 
 MANY = 10_000
 """Geometries from which on compiled code pays."""
 REACH = float(1 << 31)
 """No coordinate may lie further from the origin, level-0 px."""
-
-EXHAUSTIVE = TableSpec(
-    "exhaustive",
-    (
-        Column("region", pa.string(), "UUID"),
-        Column("image", pa.string(), "slide or image that it lies on", nullable=True),
-        Column("kind", pa.string(), "how to read the geometry, of annotations.model.KINDS"),
-        Column("geometry", pa.binary(), "WKB; none for the whole image", "level-0 px", True),
-        Column(
-            "classes",
-            ANNOTATIONS.schema.field("labels").type,
-            "every object of these within the region is annotated",
-        ),
-        Column("reader", pa.string(), "who says so", nullable=True),
-        Column("guideline", pa.string(), "version it was judged by", nullable=True),
-        Column("time", pa.timestamp("us", "UTC"), "when it was judged", nullable=True),
-    ),
-)
 
 Bounds = npt.NDArray[np.float64]
 

@@ -8,6 +8,7 @@ shapes, claims, details
             annotation is relabeled, deleted, restored or reverted
 identities  the annotations; one is known within by the number of its first event
 images      the images, by number
+sources     how what came from a source was read, to read it so again
 current     the latest version of every living annotation: the fold of `events`, kept
 """
 
@@ -114,6 +115,12 @@ events = sa.Table(
     sa.Column("claim", _Number, nullable=False),
     sa.Column("detail", _Number, nullable=False),
     sa.Index("annotation_events_by_key", "key", "seq"),
+)
+sources = sa.Table(
+    "annotation_sources",
+    META,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("options", sa.Text, nullable=False),
 )
 current = sa.Table(
     "annotation_current",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from curatome.annotations.exhaustive import EXHAUSTIVE
 from curatome.annotations.store import content, dialects, fold, history, query
 from curatome.annotations.store.applying import apply
 from curatome.annotations.store.edits import ACTIONS, Act, Batch, Counts, Edit, Sync, Version
@@ -18,9 +20,10 @@ from curatome.annotations.store.fold import Moment
 from curatome.annotations.store.grid import Box
 from curatome.annotations.store.purging import purge_images
 from curatome.annotations.store.record import Recorder
-from curatome.annotations.store.schema import META, VERSION, batches, events, identities, versions
+from curatome.annotations.store.schema import batches, events, identities
+from curatome.annotations.store.schema import sources as origins
 from curatome.annotations.store.syncing import merge
-from curatome.errors import AnnotationError, ProjectError
+from curatome.errors import AnnotationError
 
 _LOOKUP = 5_000
 
@@ -56,12 +59,13 @@ class AnnotationStore:
         with dialects.reading(self._engine) as connection:
             return fold.head(connection)
 
-    def import_table(self, table: pa.Table, act: Act) -> Batch:
+    def import_table(self, table: pa.Table, act: Act, regions: pa.Table | None = None) -> Batch:
         """Record new annotations, all of a table or none.
 
         Args:
             table: `tables.ANNOTATIONS`.
             act: who imports it, and from where.
+            regions: exhaustively annotated ones, likewise.
 
         Raises:
             TableError: it is no such table.
@@ -74,6 +78,8 @@ class AnnotationStore:
             with dialects.writing(self._engine) as connection:
                 recorder = Recorder(connection, "import", act)
                 recorder.create(table)
+                if regions is not None:
+                    recorder.create(content.conform(regions), region=True)
                 return recorder.close()
         except sa.exc.IntegrityError as error:
             raise self._taken(table["annotation"]) from error
@@ -200,9 +206,9 @@ class AnnotationStore:
         names = {"region": "annotation", "classes": "labels"}
         columns = {
             column.name: table[names.get(column.name, column.name)].combine_chunks()
-            for column in content.EXHAUSTIVE.columns
+            for column in EXHAUSTIVE.columns
         }
-        found = content.EXHAUSTIVE.from_columns(columns)
+        found = EXHAUSTIVE.from_columns(columns)
         return found.replace_schema_metadata(
             {**found.schema.metadata, query.SEEN: table.schema.metadata[query.SEEN]}
         )
@@ -250,6 +256,26 @@ class AnnotationStore:
             for start in range(0, len(ids), _LOOKUP):
                 some = identities.c.annotation.in_(ids[start : start + _LOOKUP])
                 found.update((row[0], row[1]) for row in connection.execute(first.where(some)))
+        return found
+
+    def remember(self, source: str, options: Mapping[str, Any]) -> None:
+        """Keep how a source was read, instead of what was kept before.
+
+        Args:
+            source: what it is called.
+            options: as JSON can hold them.
+        """
+        text = json.dumps(dict(options), ensure_ascii=False)
+        with dialects.writing(self._engine) as connection:
+            connection.execute(origins.delete().where(origins.c.source == source))
+            connection.execute(origins.insert().values(source=source, options=text))
+
+    def remembered(self, source: str) -> dict[str, Any]:
+        """How a source was read; empty if that is not known."""
+        known = sa.select(origins.c.options).where(origins.c.source == source)
+        with dialects.reading(self._engine) as connection:
+            text = connection.execute(known).scalar()
+        found: dict[str, Any] = json.loads(text) if text else {}
         return found
 
     def counts(self) -> Counts:
@@ -314,46 +340,6 @@ class AnnotationStore:
 def seen(table: pa.Table) -> int:
     """The event up to which a table tells the state of its store; the `base` of edits of it."""
     return int(table.schema.metadata[query.SEEN])
-
-
-def open_annotations(where: str | Path | sa.URL) -> AnnotationStore:
-    """The store in a file or at a database URL, made if it is new.
-
-    Args:
-        where: a path, `sqlite:///annotations.db`, or `postgresql+psycopg://host/database`.
-
-    Raises:
-        ProjectError: it cannot be opened, was written by another version, or holds other data.
-    """
-    engine = dialects.connect(where)
-    name = engine.url.render_as_string()
-    try:
-        with dialects.reading(engine) as connection:
-            tables = set(sa.inspect(connection).get_table_names())
-        if versions.name not in tables:
-            if tables and engine.dialect.name == "sqlite":
-                raise ProjectError(f"{name} is another program's database; name another file.")
-            _make(engine)
-        with dialects.reading(engine) as connection:
-            found = connection.execute(sa.select(versions.c.version)).scalar()
-    except ProjectError:
-        engine.dispose()
-        raise
-    if found != VERSION:
-        engine.dispose()
-        raise ProjectError(
-            f"{name} has version {found}; this Curatome knows version {VERSION}. "
-            "Use the Curatome that wrote it."
-        )
-    return AnnotationStore(engine)
-
-
-def _make(engine: Engine) -> None:
-    """Make the tables, unless another process was faster."""
-    with dialects.writing(engine) as connection:
-        if not sa.inspect(connection).has_table(versions.name):
-            META.create_all(connection)
-            connection.execute(versions.insert().values(version=VERSION))
 
 
 def _check_ids(ids: pa.ChunkedArray) -> None:

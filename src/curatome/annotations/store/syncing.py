@@ -146,7 +146,8 @@ def _own(connection: sa.Connection, source: str) -> dict[str, _Known]:
     latest = (
         sa.select(events.c.key, last)
         .join(batches, batches.c.batch == events.c.batch)
-        .where(batches.c.source == source)
+        .join(identities, identities.c.key == events.c.key)
+        .where(batches.c.source == source, ~identities.c.region)
         .group_by(events.c.key)
         .subquery()
     )
