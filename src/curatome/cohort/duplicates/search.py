@@ -159,9 +159,7 @@ def _across(
 
 
 def _listed(hashes: Hashes, one: Indices, other: Indices) -> Pairs:
-    first, second = np.minimum(one, other), np.maximum(one, other)
-    order = np.lexsort((second, first))
-    first, second = first[order], second[order]
+    first, second = np.divmod(_in_order(one, other, max(1, len(hashes))), max(1, len(hashes)))
     return Pairs(first, second, *hash_distances(hashes[first], hashes[second]))
 
 
@@ -184,25 +182,40 @@ def _search(hashes: Hashes, distance: int, limit: int, threads: int) -> Indices:
         # Turning the second image instead of the first exchanges LEFT_RIGHT and TOP_BOTTOM of a
         # transposed image, so that one of them finds the pairs of both.
         joins = [(plain, flip) for flip in by] + [(other, by[k]) for k in (0, 1, 3)]
-        near = np.empty((0, 2), np.int64)
+        near: list[Indices] = []
         for left, flip in joins:
-            more = joined(left, plain, flip, rules)
-            near = _unique(np.concatenate([near, more]), len(hashes), limit)
-        return near
+            near = _within_limit([*near, joined(left, plain, flip, rules)], len(hashes), limit)
+        return _unique(near, len(hashes), limit)
 
-    found = np.empty((0, 2), np.int64)
+    found: list[Indices] = []
     choices = list(itertools.combinations(range(len(blocks)), blocks.agreeing))
     with ThreadPoolExecutor(threads) as pool:
         for at in range(0, len(choices), 4 * threads):
-            some = list(pool.map(look, choices[at : at + 4 * threads]))
-            found = _unique(np.concatenate([found, *some]), len(hashes), limit)
-    return found
+            some = pool.map(look, choices[at : at + 4 * threads])
+            found = _within_limit([*found, *some], len(hashes), limit)
+    return _unique(found, len(hashes), limit)
 
 
-def _unique(pairs: Indices, count: int, limit: int) -> Indices:
-    """Each pair once, the lower position first, none of an item with itself."""
-    one, other = pairs.min(axis=1), pairs.max(axis=1)
-    unique = np.unique((one * count + other)[one < other])
-    if len(unique) > limit:
+def _within_limit(parts: list[Indices], count: int, limit: int) -> list[Indices]:
+    """The parts as they are while they are few; else without the pairs that are in several."""
+    return parts if sum(map(len, parts)) <= limit else [_unique(parts, count, limit)]
+
+
+def _unique(parts: list[Indices], count: int, limit: int) -> Indices:
+    """Each pair once, the lower position first, none of an item with itself.
+
+    Raises:
+        TooManyPairs: they are more than `limit`.
+    """
+    pairs = np.concatenate(parts)
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    keys = _in_order(pairs[:, 0], pairs[:, 1], count)
+    keys = keys[np.append(True, keys[1:] != keys[:-1])[: len(keys)]]
+    if len(keys) > limit:
         raise _too_many(limit)
-    return np.stack(np.divmod(unique, count), axis=1)
+    return np.stack(np.divmod(keys, count), axis=1)
+
+
+def _in_order(one: Indices, other: Indices, count: int) -> Indices:
+    """Pairs as sorted numbers, the lower position times `count` plus the higher one."""
+    return np.sort(np.minimum(one, other) * count + np.maximum(one, other))
