@@ -50,7 +50,7 @@ def scene_of(*lesions, side_um=2600.0):
 
 @pytest.fixture(scope="module")
 def scene():
-    return scene_of(("tumor", 3, 600.0), ("in_situ", 3, 200.0), ("adenoma", 2, 340.0))
+    return scene_of(("tumor", 4, 600.0), ("in_situ", 4, 200.0), ("adenoma", 2, 300.0))
 
 
 @pytest.fixture(scope="module")

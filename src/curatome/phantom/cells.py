@@ -36,7 +36,7 @@ elongated, but the other traits are rare.
 SIZES = np.array(
     [
         [9.9, 0.20, 0.00, 0.00, 0.00],  # epithelial: the axis ratio follows from elongation
-        [10.4, 0.16, 0.00, 0.00, 0.00],  # tumor: likewise
+        [10.0, 0.16, 0.00, 0.00, 0.00],  # tumor: likewise
         [7.5, 0.20, 0.55, 0.97, 0.00],  # lymphocyte
         [10.4, 0.24, 0.18, 0.46, 0.44],  # stromal
         [1.0, 0.08, 1.00, 1.00, 0.00],  # mitosis: times the size of its phase

@@ -35,10 +35,10 @@ _AREAS = 0.5 * np.sin(np.diff(np.append(_TURNS, _TURNS[0])) % (2 * math.pi))
 # greatest depth of the cleft that half of them have besides.
 _FORM = np.array(
     [
-        [0.042, 0.012, 0.11, 0.85],  # epithelial
-        [0.038, 0.008, 0.00, 0.48],  # tumor
+        [0.046, 0.012, 0.12, 0.90],  # epithelial
+        [0.040, 0.008, 0.00, 0.60],  # tumor
         [0.026, 0.006, 0.00, 0.12],  # lymphocyte
-        [0.045, 0.015, 0.00, 0.42],  # stromal
+        [0.045, 0.015, 0.00, 0.60],  # stromal
         [0.110, 0.034, 0.00, 0.00],  # mitosis
         [0.150, 0.020, 0.00, 0.00],  # debris
         [0.010, 0.000, 0.00, 0.00],  # apoptotic

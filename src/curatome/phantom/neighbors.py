@@ -15,11 +15,11 @@ from curatome.phantom.traits import CROWDING, MARKED, OVERLAPPING, Strengths
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-FREE_GAP_UM = 1.8
+FREE_GAP_UM = 2.0
 """Clear space between graded nuclei that are not crowded; in a crowd it is under 0.6."""
 _OTHER_GAP_UM = 0.3
 _PATCH_TEXEL_UM = 11.0
-_PULL_UM, _PARTNER_UM = 13.0, 16.0
+_PULL_UM, _PARTNER_UM = 14.6, 18.0
 _ROUNDS, _LAST_ROUNDS = 32, 8
 
 

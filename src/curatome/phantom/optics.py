@@ -75,7 +75,7 @@ SITES: dict[str, Site] = {
     "east": Site(_unit(0.66, 0.68, 0.32), _unit(0.11, 0.84, 0.53), (1.12, 1.05), "dune"),
     "west": Site(_unit(0.55, 0.74, 0.39), _unit(0.20, 0.80, 0.56), (1.0, 1.18), "ember"),
 }
-REFERENCE = Site(_unit(0.60, 0.71, 0.36), _unit(0.15, 0.84, 0.52), (1.05, 1.25), "aria")
+REFERENCE = Site(_unit(0.60, 0.71, 0.36), _unit(0.15, 0.84, 0.52), (1.05, 1.29), "aria")
 """The stain that the random effects of a designed cohort start from."""
 DAB = _unit(0.268, 0.570, 0.776)
 """Unit vector of diaminobenzidine (Ruifrok and Johnston, Anal Quant Cytol Histol 2001, 23:291)."""

@@ -98,7 +98,7 @@ def _chromatin(field: Texture, row: Floats, look: Floats, spot: Spot) -> float:
     coarse, dark, glassy = row[8], row[9], row[14]
     fine = sample(field, 2.4 * u, 2.4 * v) - 0.5
     clump = ramp(-0.20, 0.20, sample(field, u, v) - 0.5) - 0.5
-    grain = (0.60 - 0.25 * coarse) * fine + 0.85 * coarse * clump
+    grain = (0.75 - 0.30 * coarse) * fine + 0.85 * coarse * clump
     h = dark * (1.0 + (1.0 - 0.60 * glassy) * grain)
     if look[3] > 0.0:
         spokes = math.cos(7.0 * math.atan2(across, along) + 0.7 * float(int(row[7]) & 7))

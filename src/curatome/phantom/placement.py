@@ -152,7 +152,7 @@ def _in_fat(around: _Around, index: int) -> Rows:
 
 
 def _in_tumor(around: _Around, index: int) -> Rows:
-    points, _ = around.grid(index, 16.6, 0.21, 7.0)
+    points, _ = around.grid(index, 16.8, 0.21, 7.0)
     nest = ground.nest_values(texture(1), around.look, points)
     kind = around.mixed(len(points), TUMOR, _IN_TUMOR)
     septum = nest <= 0.17
@@ -166,7 +166,7 @@ def _in_tumor(around: _Around, index: int) -> Rows:
 
 def _in_duct(around: _Around, index: int) -> Rows:
     rim, turn = around.ring(index, 2.4, 13.0)
-    points, depth = around.grid(index, 14.0, 0.24, 9.0)
+    points, depth = around.grid(index, 14.6, 0.24, 9.0)
     points = points[ground.holes(around.look, points, depth) < -3.5]
     kind = around.mixed(len(points), TUMOR, {MITOSIS: 0.003, APOPTOTIC: 0.004, LYMPHOCYTE: 0.02})
     flat = _rows(rim, turn + math.pi / 2, STROMAL, 0.8)
@@ -206,7 +206,7 @@ def _in_vessel(around: _Around, index: int) -> Rows:
 def _in_adenoma(around: _Around, index: int) -> Rows:
     """Crowded columns of nuclei along the walls of back-to-back glands, stroma in the strips."""
     rng = around.rng
-    points, _ = around.grid(index, 11.8, 0.22, 4.0)
+    points, _ = around.grid(index, 12.3, 0.22, 4.0)
     glands = ground.crowded_glands(texture(1), around.look, points)
     basal = (glands[:, 0] > 3.5) & (glands[:, 0] < fabric.CROWDED_UM - 8.0)
     own, upright = points[basal], np.arctan2(glands[basal, 2], glands[basal, 1])
@@ -221,7 +221,7 @@ def _in_adenoma(around: _Around, index: int) -> Rows:
 def _in_mucinous(around: _Around, index: int) -> Rows:
     """Clusters that float in lakes of mucin, and thin septa between the lakes."""
     rng = around.rng
-    points, _ = around.grid(index, 13.2, 0.22, 4.0)
+    points, _ = around.grid(index, 13.5, 0.22, 4.0)
     mucin = ground.mucin(texture(1), around.look, points)
     cluster = points[mucin[:, 0] > 3.0]
     kind = around.mixed(len(cluster), TUMOR, {APOPTOTIC: 0.008, MITOSIS: 0.003})

@@ -53,7 +53,7 @@ def _stain_tissue(
             u, v = look[0] * x + look[1] * y, look[0] * y - look[1] * x
             texel = regions[n, 3]
             value = sample_tone(tones[int(regions[n, 2])], u / texel + look[2], v / texel + look[3])
-            tone = math.exp(regions[n, 4] * value) * (0.76 + 0.48 * sample(field, x / 0.3, y / 0.3))
+            tone = math.exp(regions[n, 4] * value) * (0.68 + 0.64 * sample(field, x / 0.3, y / 0.3))
             place = (x, y, depth[j, i], x / spacing - left, y / spacing - top, tone)
             h, e = uptake(field, look, nodes, place, (int(regions[n, 0]), regions[n, 1]))
             if edge[j, i] < _FRAYED_UM:
