@@ -191,8 +191,9 @@ def fields_of_view() -> str:
 def formats() -> str:
     """What each format of annotations can hold."""
     lines = [
-        "| format | `--format` | files | kinds | holes | labels | comes back too | images a file |",
-        "|---|---|---|---|---|---|---|---|",
+        "| format | `--format` | files | kinds | holes | labels | comes back too | images a file "
+        "| exhaustive regions |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     notes = []
     for one in all_formats():
@@ -206,7 +207,7 @@ def formats() -> str:
         lines.append(
             f"| {one.title} | `{one.name}` | {', '.join(f'`{s}`' for s in one.suffixes)} | {kinds} "
             f"| {'yes' if carries.holes else 'no'} | {carries.labels} | {columns or '–'} "
-            f"| {'many' if carries.images else 'one'} |"
+            f"| {'many' if carries.images else 'one'} | {'yes' if carries.regions else 'no'} |"
         )
         if carries.note:
             notes.append(f"- {one.title}: {carries.note}")

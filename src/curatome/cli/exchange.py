@@ -261,13 +261,28 @@ def _print_results(results: tuple[FileResult, ...], dry_run: bool) -> None:
         if line:
             console.print(escape(line), soft_wrap=True)
     fine = [one for one in results if one.read and not one.error and not one.waits]
-    rows = sum(one.read.rows for one in fine if one.read is not None)
-    verb = "Would record" if dry_run else "Recorded"
-    console.print(f"{verb} {count(rows, 'annotation')} of {count(len(fine), 'file')}.")
+    console.print(_sum(fine, dry_run))
     waiting = sum(bool(one.waits) for one in results)
     if waiting:
         wait = "waits" if waiting == 1 else "wait"
         console.print(f"{count(waiting, 'file')} {wait} for an answer: say it, or [bold]--yes[/].")
+
+
+def _sum(fine: list[FileResult], dry_run: bool) -> str:
+    """What was done in all, in one line."""
+    if not fine:
+        return "Nothing was recorded."
+    files = count(len(fine), "file")
+    merged = [one.sync for one in fine if one.sync is not None]
+    if merged:
+        made, edited, gone = (
+            sum(getattr(one, name) for one in merged) for name in ("created", "edited", "deleted")
+        )
+        if not made + edited + gone:
+            return f"Nothing has changed in {files}."
+        return f"Merged {files}: {made:,} new, {edited:,} changed, {gone:,} gone."
+    rows = sum(one.read.rows for one in fine if one.read is not None)
+    return f"{'Would record' if dry_run else 'Recorded'} {count(rows, 'annotation')} of {files}."
 
 
 def _state(one: FileResult, dry_run: bool) -> tuple[str, str]:

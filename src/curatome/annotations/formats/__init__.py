@@ -84,7 +84,7 @@ def format_named(name: str) -> Format:
         if one.name == name:
             return one
     known = ", ".join(one.name for one in formats)
-    raise AnnotationError(f'there is no format "{name}". Use auto, or one of {known}.')
+    raise AnnotationError(f'there is no format "{name}". Use one of {known}.')
 
 
 def recognize(path: Path, formats: Sequence[Format] | None = None) -> tuple[Format, str]:

@@ -21,16 +21,7 @@ from pydicom.uid import generate_uid
 
 from curatome.annotations.formats import dicom_file, raster
 from curatome.annotations.formats.base import Carries, Format, Frame, Frames, Loss, Options, Reading
-from curatome.annotations.formats.entries import (
-    Row,
-    column_losses,
-    fitted,
-    new_row,
-    same_image,
-    something,
-    to_rows,
-    to_table,
-)
+from curatome.annotations.formats.entries import Row, new_row, pictured, to_table
 from curatome.errors import AnnotationError
 from curatome.geometry import rasterize
 
@@ -93,21 +84,10 @@ class DicomSegmentation:
     ) -> list[Loss]:
         """See `Format`."""
         del colors
-        rows = list(to_rows(table))
-        image = same_image(rows, _TITLE)
-        frame = frames.find(image) if image is not None else frames.only
-        if frame is None:
-            raise AnnotationError(f"{_TITLE} needs the size of the image {image}. Add the image.")
-        losses: list[Loss] = []
+        frame, shown, losses = pictured(table, frames, self.carries, _TITLE)
         classes: dict[str, list[Row]] = {}
-        for row in rows:
-            parts, lost = fitted(row, self.carries, _TITLE)
-            losses += lost
-            if parts:
-                losses += column_losses(row, self.carries, _TITLE)
-            for part in parts:
-                classes.setdefault((part["labels"] or [_NAMELESS])[0], []).append(part)
-        something(len(classes), _TITLE)
+        for row in shown:
+            classes.setdefault((row["labels"] or [_NAMELESS])[0], []).append(row)
         dicom_file.save(path, _segmentation(classes, frame))
         return losses
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +15,9 @@ import shapely
 from PIL import Image
 from shapely import affinity
 
-from curatome.annotations.formats.base import Carries, Loss
-from curatome.annotations.model import ellipse_axes, ellipse_rectangle, new_id, outline
+from curatome.annotations.formats import rows
+from curatome.annotations.formats.base import Carries, Frame, Frames, Loss
+from curatome.annotations.model import ellipse_axes, ellipse_rectangle, outline
 from curatome.errors import AnnotationError
 from curatome.geometry import outlines
 from curatome.tables import ANNOTATIONS
@@ -27,21 +28,8 @@ Row = dict[str, Any]
 FARTHEST = float(2**31)
 """A coordinate beyond it, in px, is no place on a slide."""
 
-_UNSAID: Mapping[str, Any] = {
-    "nucleus": None,
-    "cannot_judge": False,
-    "confidence": None,
-    "reader": None,
-    "read": 1,
-    "guideline": None,
-    "time": None,
-    "tool": None,
-    "basis": "imported",
-    "parents": [],
-    "name": None,
-    "foreign": None,
-}
-"""What a reader makes of a column that a file does not speak of."""
+_LOST = [name for name in rows.UNSAID if name not in ("image", "mask", "properties")]
+"""Columns of which a writer tells when its format has no place for them."""
 
 
 def new_row(kind: str, shape: shapely.Geometry | None, labels: Iterable[str] = ()) -> Row:
@@ -52,26 +40,18 @@ def new_row(kind: str, shape: shapely.Geometry | None, labels: Iterable[str] = (
         shape: in level-0 px; None for a whole image.
         labels: of the annotation.
     """
-    return {
-        **_UNSAID,
-        "annotation": new_id(),
-        "image": None,
-        "kind": kind,
-        "shape": shape,
-        "mask": None,
-        "labels": list(labels),
-        "properties": {},
-    }
+    row = rows.imported(kind, None, labels=list(labels))
+    return {**row, "shape": shape, "properties": {}}
 
 
-def to_table(rows: Sequence[Row]) -> pa.Table:
+def to_table(made: Sequence[Row]) -> pa.Table:
     """Rows with `shape` and with `properties` as a mapping as `tables.ANNOTATIONS`."""
     columns: dict[str, Any] = {
-        column.name: [row.get(column.name) for row in rows] for column in ANNOTATIONS.columns
+        column.name: [row.get(column.name) for row in made] for column in ANNOTATIONS.columns
     }
-    shapes = np.array([row["shape"] for row in rows], dtype=object)
-    columns["geometry"] = list(shapely.to_wkb(shapes)) if len(rows) else []
-    columns["properties"] = [json.dumps(row["properties"], ensure_ascii=False) for row in rows]
+    shapes = np.array([row["shape"] for row in made], dtype=object)
+    columns["geometry"] = list(shapely.to_wkb(shapes)) if len(made) else []
+    columns["properties"] = [json.dumps(row["properties"], ensure_ascii=False) for row in made]
     return ANNOTATIONS.from_columns(columns)
 
 
@@ -83,13 +63,13 @@ def to_rows(table: pa.Table) -> Iterator[Row]:
         yield row
 
 
-def same_image(rows: Sequence[Row], title: str) -> str | None:
+def same_image(held: Sequence[Row], title: str) -> str | None:
     """The one image that all rows lie on.
 
     Raises:
         AnnotationError: they lie on several.
     """
-    images = {row["image"] for row in rows}
+    images = {row["image"] for row in held}
     if len(images) > 1:
         raise AnnotationError(
             f"a file of {title} is about one image, and these annotations lie on {len(images)}. "
@@ -122,8 +102,8 @@ def column_losses(row: Row, carries: Carries, title: str, keys: Iterable[str] = 
     """
     losses = [
         Loss(row["annotation"], column, f"{title} has no place for it.")
-        for column, unsaid in _UNSAID.items()
-        if column not in carries.columns and row[column] != unsaid
+        for column in _LOST
+        if column not in carries.columns and row[column] != rows.UNSAID[column]
     ]
     if "annotation" not in carries.columns:
         losses.append(Loss(row["annotation"], "annotation", f"{title} has no place for the id."))
@@ -179,9 +159,41 @@ def fitted(
         carries = replace(carries, kinds=carries.kinds - {"ellipse"})
     if row["kind"] in carries.kinds and (carries.holes or not _holed(row)):
         return [row], []
-    rows, reason = _fallback(row, carries)
+    parts, reason = _fallback(row, carries)
     said = f"{title} has no {'turned ' if oblique else ''}{_called(row, carries)}; {reason}."
-    return rows, [Loss(row["annotation"], "geometry", said)]
+    return parts, [Loss(row["annotation"], "geometry", said)]
+
+
+def pictured(
+    table: pa.Table, frames: Frames, carries: Carries, title: str
+) -> tuple[Frame, list[Row], list[Loss]]:
+    """What a format that paints pixels can show of one image's annotations.
+
+    Args:
+        table: `tables.ANNOTATIONS`.
+        frames: the images.
+        carries: what the format holds.
+        title: of the format.
+
+    Returns:
+        The image, rows that can be painted, and what is lost.
+
+    Raises:
+        AnnotationError: they lie on several images, on one of unknown size, or nothing is left.
+    """
+    held = list(to_rows(table))
+    image = same_image(held, title)
+    frame = frames.find(image) if image is not None else frames.only
+    if frame is None:
+        raise AnnotationError(f"{title} needs the size of the image {image}. Add the image.")
+    losses: list[Loss] = []
+    shown: list[Row] = []
+    for row in held:
+        parts, lost = fitted(row, carries, title)
+        losses += lost + (column_losses(row, carries, title) if parts else [])
+        shown += parts
+    something(len(shown), title)
+    return frame, shown, losses
 
 
 def _oblique(rectangle: shapely.Polygon) -> bool:
@@ -232,10 +244,10 @@ def _as_polygons(row: Row, parts: list[shapely.Polygon], carries: Carries) -> tu
 
 def _split(row: Row, kind: str, parts: Sequence[shapely.Geometry]) -> list[Row]:
     """The parts as annotations of their own; the first keeps the id."""
-    rows = [{**row, "kind": kind, "shape": part} for part in parts]
-    for number, part in enumerate(rows[1:], 2):
+    split = [{**row, "kind": kind, "shape": part} for part in parts]
+    for number, part in enumerate(split[1:], 2):
         part["annotation"] = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{row['annotation']} {number}"))
-    return rows
+    return split
 
 
 def _holed(row: Row) -> bool:

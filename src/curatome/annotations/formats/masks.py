@@ -39,16 +39,7 @@ from curatome.annotations.formats.base import (
     Options,
     Reading,
 )
-from curatome.annotations.formats.entries import (
-    Row,
-    column_losses,
-    fitted,
-    new_row,
-    same_image,
-    something,
-    to_rows,
-    to_table,
-)
+from curatome.annotations.formats.entries import Row, new_row, pictured, to_table
 from curatome.annotations.formats.mask_pixels import load, meaning_of, save_meaning
 from curatome.durable import new_file
 from curatome.errors import AnnotationError
@@ -102,18 +93,7 @@ class Masks:
     ) -> list[Loss]:
         """See `Format`."""
         del colors
-        rows = list(to_rows(table))
-        image = same_image(rows, _TITLE)
-        frame = frames.find(image) if image is not None else frames.only
-        if frame is None:
-            raise AnnotationError(f"masks need the size of the image {image}. Add the image.")
-        losses: list[Loss] = []
-        written: list[Row] = []
-        for row in rows:
-            parts, lost = fitted(row, self.carries, _TITLE)
-            losses += lost + (column_losses(row, self.carries, _TITLE) if parts else [])
-            written += parts
-        something(len(written), _TITLE)
+        frame, written, losses = pictured(table, frames, self.carries, _TITLE)
         _refuse_too_much(path, frame, len(written))
         canvas = _Canvas([row["shape"] for row in written], frame)
         _save(path, canvas, frame)

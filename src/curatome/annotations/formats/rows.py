@@ -17,7 +17,7 @@ from curatome.errors import AnnotationError
 OURS = "curatome"
 """Name of the member that holds what the format cannot say."""
 
-_ABSENT: dict[str, Any] = {
+UNSAID: Mapping[str, Any] = {
     "image": None,
     "mask": None,
     "nucleus": None,
@@ -34,6 +34,7 @@ _ABSENT: dict[str, Any] = {
     "foreign": None,
     "properties": "{}",
 }
+"""What a reader makes of a column that a file does not speak of."""
 _TEXTS = ("reader", "guideline", "tool", "basis", "name", "foreign")
 KEPT = frozenset({*_TEXTS, "annotation", "cannot_judge", "confidence", "read", "time", "parents"})
 """Columns that `kept` can hold."""
@@ -41,7 +42,7 @@ KEPT = frozenset({*_TEXTS, "annotation", "cannot_judge", "confidence", "read", "
 
 def imported(kind: str, geometry: bytes | None, **columns: Any) -> dict[str, Any]:
     """One row; columns that are not given say nothing, and the identity is new."""
-    row = {"kind": kind, "geometry": geometry, "labels": [], **_ABSENT, **columns}
+    row = {"kind": kind, "geometry": geometry, "labels": [], **UNSAID, **columns}
     row.setdefault("annotation", new_id())
     return row
 
@@ -56,7 +57,7 @@ def kept(row: Mapping[str, Any], said: Collection[str] = ()) -> dict[str, Any]:
     found = {
         name: row[name]
         for name in sorted(KEPT - {"annotation"})
-        if name not in said and row[name] != _ABSENT[name]
+        if name not in said and row[name] != UNSAID[name]
     }
     if "annotation" not in said:
         found["annotation"] = row["annotation"]
