@@ -1,0 +1,178 @@
+"""SYN023 and SYN024: numbers that mean something else than level-0 pixels, x before y."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import shapely
+
+from curatome.annotations.check import load_shapes
+from curatome.annotations.doubts import Ground, box_doubt, coordinate_doubts
+from curatome.annotations.formats.base import Doubt, Frame, Options
+from curatome.findings import Finding, Severity
+from curatome.rules.rule import Inputs, Rule
+from curatome.rules.syntax.shapes import frames_of
+
+Floats = npt.NDArray[np.float64]
+
+_LEVELS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+"""Downsamples that scanners' levels have."""
+_READINGS: Mapping[str, str] = {
+    "axes": "x and y are swapped",
+    "unit": "they are in micrometers, not in pixels",
+    "level": "they are in pixels of a coarser level",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """Bounds of what was drawn on one image."""
+
+    frame: Frame
+    bounds: Floats
+
+
+def _drawn(inputs: Inputs, kinds: Sequence[str] | None = None) -> Iterator[_Drawn]:
+    """Each image of known size, with the bounds of its shapes that are sound."""
+    frames = frames_of(inputs.slides)
+    table = inputs.annotations.select(["image", "kind", "geometry"])
+    table = table.filter(pc.is_valid(table["geometry"]))
+    if kinds is not None:
+        table = table.filter(pc.is_in(table["kind"], pa.array(kinds)))
+    if not len(table):
+        return
+    bounds = np.concatenate([_bounds(part) for part in table.to_batches(max_chunksize=1 << 17)])
+    sound = np.isfinite(bounds).all(axis=1)
+    encoded = table["image"].combine_chunks().dictionary_encode("encode")
+    codes = encoded.indices.to_numpy(zero_copy_only=False)
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], np.arange(len(encoded.dictionary) + 1))
+    for code, name in enumerate(encoded.dictionary.to_pylist()):
+        rows = order[starts[code] : starts[code + 1]]
+        frame = frames.find(name) if name is not None else None
+        if frame is not None:
+            yield _Drawn(frame, bounds[rows[sound[rows]]])
+
+
+def _bounds(part: pa.RecordBatch) -> Floats:
+    shapes, _ = load_shapes(part["geometry"].to_numpy(zero_copy_only=False).astype(object))
+    found: Floats = shapely.bounds(shapes)
+    return found
+
+
+def _wrong_frame(inputs: Inputs) -> Iterator[Finding]:
+    told: set[str] = set()
+    every = list(_drawn(inputs))
+    for one in every:
+        doubt = _doubt([one])
+        if doubt is not None:
+            told.add(one.frame.image)
+            yield _finding(FRAME, one.frame, doubt, _READINGS[doubt.about], len(one.bounds))
+    # A unit or level that shows in no image alone may show in all that fit it together.
+    rest = [one for one in every if one.frame.image not in told and len(one.bounds)]
+    fitting = [one for one in rest if _in_corner(one)]
+    if len(fitting) > 1 and len(fitting) > len(rest) / 2:
+        doubt = _doubt(fitting)
+        for one in fitting if doubt is not None else ():
+            assert doubt is not None
+            yield _finding(FRAME, one.frame, doubt, _READINGS[doubt.about], len(one.bounds))
+
+
+def _doubt(some: Sequence[_Drawn]) -> Doubt | None:
+    frames = [
+        Frame(
+            one.frame.image,
+            one.frame.name,
+            one.frame.width,
+            one.frame.height,
+            one.frame.mpp_x,
+            one.frame.mpp_y,
+            _LEVELS,
+        )
+        for one in some
+    ]
+    index = np.repeat(np.arange(len(some)), [len(one.bounds) for one in some])
+    bounds = np.concatenate([one.bounds for one in some])
+    found = coordinate_doubts(bounds, Ground.of(frames, index), Options())
+    # Shapes that leave their image are found one by one, by SYN007 and SYN008.
+    return next((doubt for doubt in found if doubt.about in _READINGS), None)
+
+
+def _in_corner(one: _Drawn) -> bool:
+    """Whether all shapes lie in the upper left quarter of the image, and so read too small."""
+    size = np.array([one.frame.width, one.frame.height])
+    return bool((one.bounds[:, 2:] <= size / 2).all())
+
+
+def _box_corners(inputs: Inputs) -> Iterator[Finding]:
+    for one in _drawn(inputs, ["box"]):
+        left, top, right, bottom = one.bounds.T
+        numbers = np.stack([left, top, right - left, bottom - top], axis=1)
+        ground = Ground.of([one.frame], np.zeros(len(numbers), np.int64))
+        doubt = box_doubt(numbers, ground)
+        if doubt is not None:
+            reading = "width and height are the right and lower edge"
+            yield _finding(BOX, one.frame, doubt, reading, len(numbers))
+
+
+def _finding(rule: Rule, frame: Frame, doubt: Doubt, reading: str, count: int) -> Finding:
+    evidence = {
+        "image": frame.image,
+        "shapes": count,
+        "about": doubt.about,
+        "assumed": doubt.assumed,
+        "instead": doubt.instead,
+    }
+    told = f"the {count:,} shapes fit better if {reading}: {doubt.evidence}"
+    return rule.finding(f"image {frame.image}", told, evidence=evidence, key=doubt.about)
+
+
+_FIX = (
+    "Look at the image with its annotations. If the reading is right, take the import back with "
+    "`curatome annotations undo` and import the file again with {option}."
+)
+FRAME = Rule(
+    code="SYN023",
+    name="wrong-frame",
+    severity=Severity.WARNING,
+    scope="dataset",
+    needs=("annotations", "slides"),
+    what="Coordinates that fit their image better in another level or unit, or with x and y "
+    "swapped.",
+    why="Such annotations lie somewhere on the image, mostly beside what was meant, and look sound "
+    "to every program that does not see the pixels.",
+    bad="All nuclei of a slide lie in its upper left quarter, and spread over it if they are "
+    "multiplied by four, as in pixels of level 1.",
+    good="Annotations lie where the tissue is.",
+    fix=_FIX.format(option="`--downsample`, `--unit um` or `--axes yx`"),
+    method="Each reading is weighed by the shapes that lie on their image, and by how much of it "
+    "they reach (`curatome.annotations.doubts`): another one is told if what is seen is a thousand "
+    "times rarer under the present one. Images are looked at one by one, then together.",
+    promise="four times or more too small, on a slide with 20 objects over all of its tissue; "
+    "swapped axes where the image is not square",
+    look=_wrong_frame,
+)
+BOX = Rule(
+    code="SYN024",
+    name="box-dialect",
+    severity=Severity.WARNING,
+    scope="image",
+    needs=("annotations", "slides"),
+    what="Boxes whose width and height are the coordinates of their right and lower edge.",
+    why="COCO has x, y, width, height; other programs write x1, y1, x2, y2 into the same four "
+    "numbers. Read wrongly, every box reaches far across the image.",
+    bad="A mitosis at (30,200, 41,000) with a box of 30,264 × 41,064 px.",
+    good="Boxes as large as what they hold.",
+    fix=_FIX.format(option="`--box x1y1x2y2`"),
+    method="Both readings are weighed by the boxes that lie on their image; where both do, by "
+    "whether every box is larger than its distance from the edges (Fisher's method, "
+    "`curatome.annotations.doubts`).",
+    promise="all boxes of an image, six or more",
+    look=_box_corners,
+)
+RULES = (FRAME, BOX)
