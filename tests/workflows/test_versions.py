@@ -19,6 +19,7 @@ from curatome.project import open_project
 from curatome.tiles.read import open_tiles
 from curatome.tiles.shards import read_member
 from curatome.workflows.build import build_project
+from curatome.workflows.prune import remove_left_over
 from curatome.workflows.splits import FILE, read_splits
 from curatome.workflows.versions import (
     checkout,
@@ -207,3 +208,14 @@ def test_commands(project, capfd, monkeypatch):
     code, out = run("withdraw", "P0", "-m", "asked", "--yes", "--json")
     assert code == 0
     assert "re-issued" in run("log")[1]
+
+
+def test_what_a_version_needs_is_not_pruned(project):
+    create_version(project, "first")
+    path = project.root / "curatome.toml"
+    path.write_text(path.read_text().replace("mpp = 1.0", "mpp = 1.1"))
+    changed = open_project(project.root)
+    build_project(changed)
+    with changed.locked():
+        remove_left_over(changed)
+    assert not verify_versions(project.root)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from curatome.dataset.versions.log import frozen_shards
 from curatome.durable import sync_folder
 from curatome.errors import MissingObject, StorageError
 from curatome.objects import objects_below, remove_objects
@@ -27,6 +28,8 @@ _PART = re.compile(rf"{_KEY}-\d{{5,}}\.parquet")
 _SHARD = re.compile(rf"{_KEY}-\d{{5,}}\.tar")
 _OBJECT = re.compile(rf"shards/[^/]+/{_KEY}-\d{{5,}}\.tar")
 _RECORD = ("record.json", "tissue.png", "overview.jpg", "profile.icc")
+_KEY_LENGTH = 25
+_VERSIONS = "versions"
 _AT_ONCE = 1000  # objects that a store is asked to remove: S3 takes no more
 
 
@@ -78,8 +81,8 @@ class _Kept:
 def left_over(project: Project, planned: bool = False) -> LeftOver | None:
     """How many files no slide and no scale of the present protocol needs.
 
-    What the present manifest refers to is needed as well, and so is what was built of slides that
-    are held back, refused or unreadable now: their state may change.
+    What the present manifest or a version refers to is needed as well, and so is what was built
+    of slides that are held back, refused or unreadable now: their state may change.
 
     Args:
         project: the project.
@@ -129,7 +132,10 @@ def _kept(project: Project, planned: bool = False) -> _Kept | None:
     entries = project.store.slides()
     ready = {e.slide: e for e in entries if e.state == "ready" and e.mpp is not None}
     keys = {slide_key(e.sha256, e.mpp, project.protocol) for e in ready.values() if e.mpp}
-    return _Kept(keys | built, {entry.slide for entry in entries} - set(ready))
+    frozen = {
+        name.rpartition("/")[2][:_KEY_LENGTH] for name in frozen_shards(project.root / _VERSIONS)
+    }
+    return _Kept(keys | built | frozen, {entry.slide for entry in entries} - set(ready))
 
 
 def _find(project: Project, kept: _Kept) -> _Found:
@@ -146,7 +152,7 @@ def _find(project: Project, kept: _Kept) -> _Found:
     objects: dict[str, int] = {}
     if isinstance(project.shards, str):
         # Another project's shards may lie there too: only those that this build has a record of.
-        known = {path.name for path in folders} | {path.name[:25] for path in parts}
+        known = {path.name for path in folders} | {path.name[:_KEY_LENGTH] for path in parts}
         objects = _objects(project.shards, known) if known else {}
     return _Found(parts, objects, shards, _sizes(records))
 

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from curatome.durable import write_file
 from curatome.errors import VersionError
 
@@ -101,6 +104,25 @@ def find_version(root: Path, name: str = "") -> Entry:
     if found:
         raise VersionError(f'several versions begin with "{name}". Give more digits.')
     raise VersionError(f'there is no version "{name}". There are: {known}.')
+
+
+def frozen_shards(root: Path) -> set[str]:
+    """The shards that any version refers to: they may not be removed.
+
+    Raises:
+        VersionError: the log, or a version's table of shards, cannot be read.
+    """
+    found: set[str] = set()
+    for entry in load_log(root):
+        path = root / entry.folder / "shards.parquet"
+        try:
+            found.update(pq.read_table(path, columns=["shard"])["shard"].to_pylist())
+        except (OSError, pa.ArrowException) as error:
+            raise VersionError(
+                f"{path} cannot be read, so nobody knows which shards version {entry.name} needs: "
+                f"{error}. Put it back from a backup."
+            ) from error
+    return found
 
 
 def _known_as(entry: Entry, name: str) -> bool:
