@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from curatome.cohort.duplicates import near_duplicates, perceptual_hash
+from curatome.cohort.duplicates import near_duplicates, perceptual_hash, without_ground
 from curatome.hashes import bytes_hash
 from curatome.tables import ITEMS
 from curatome.tiles.encode import decode
@@ -54,11 +54,11 @@ def thyroid_items(folder: Path) -> pa.Table:
 
 
 def thyroid_near(folder: Path, items: pa.Table) -> pa.Table:
-    """Crops that look alike, confirmed by their pixels."""
+    """Crops that look alike, confirmed by their pixels; they were cut out on white."""
     names = items["item"].to_pylist()
 
     def load(row: int) -> np.ndarray:
-        return decode((folder / "crops" / f"{names[row]}.jpg").read_bytes())
+        return without_ground(decode((folder / "crops" / f"{names[row]}.jpg").read_bytes()))
 
     hashes = np.concatenate(
         [

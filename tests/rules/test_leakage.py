@@ -1,0 +1,142 @@
+"""LEK: every leak that is planted is found and named; a sound division gives nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from curatome.findings import Severity
+from curatome.phantom.faults import FAULTS, CleanDesign, make_tables
+from curatome.phantom.objects import ObjectDesign
+from curatome.rules import leakage
+from curatome.rules.rule import Inputs
+from tests.rules.datasets import items_of, looked, loud, near_of, phantom_inputs, protocol_of, rates
+
+SMALL = CleanDesign(objects=ObjectDesign(cases=5, slides_per_case=2, objects_per_slide=10))
+
+
+def _inputs(rows, near=None, **protocol):
+    return Inputs(protocol_of(**protocol), items=items_of(rows), near=near)
+
+
+def test_a_case_whose_slides_lie_in_two_splits():
+    rows = [{"case": "c", "slide": f"s{k}", "split": s} for k, s in enumerate(("train", "test"))]
+    (found,) = looked(leakage.CASE, _inputs(rows))
+    assert found.subject == "case c"
+    assert found.severity is Severity.ERROR
+    assert found.evidence == {"splits": ["test", "train"], "items": 1}
+    assert looked(leakage.SLIDE, _inputs(rows)) == []
+
+
+def test_a_slide_in_two_splits_is_told_once_where_it_is_its_own_case():
+    rows = [{"case": "f", "slide": "f", "split": s} for s in ("train", "train", "val", "test")]
+    (found,) = looked(leakage.SLIDE, _inputs(rows))
+    assert found.evidence == {"splits": ["test", "train", "val"], "items": 2}
+    assert looked(leakage.CASE, _inputs(rows)) == []
+
+
+def test_overlapping_boxes_count_and_touching_ones_do_not():
+    box = {"case": "c", "slide": "s", "y": 0.0, "width": 10.0, "height": 10.0}
+    rows = [box | {"x": 0.0, "split": "train"}, box | {"x": 10.0, "split": "test"}]
+    assert looked(leakage.OVERLAP, _inputs(rows)) == []
+    (found,) = looked(leakage.OVERLAP, _inputs([*rows, box | {"x": 9.0, "split": "test"}]))
+    assert found.evidence["pairs"] == 1
+    assert (found.place.x, found.place.width) == (0.0, 10.0)
+
+
+def test_near_duplicates_but_not_those_with_the_same_bytes():
+    rows = [
+        {"case": f"c{k}", "slide": f"s{k}", "split": split, "hash": content}
+        for k, (split, content) in enumerate(
+            [("train", "a"), ("test", "b"), ("train", "x"), ("test", "x")]
+        )
+    ]
+    near = near_of([("i0", "i1"), ("i2", "i3")])
+    (found,) = looked(leakage.NEAR, _inputs(rows, near))
+    assert {found.subject, found.evidence["other"]} == {"item i0", "i1"} or {
+        found.subject,
+        found.evidence["other"],
+    } == {"item i1", "i0"}
+    (same,) = looked(leakage.IDENTICAL, _inputs(rows, near))
+    assert same.evidence["members"] == ["i2", "i3"]
+
+
+def test_sites_in_one_split_are_noted_unless_that_is_meant():
+    rows = [
+        {"case": f"c{k}", "slide": f"s{k}", "site": site, "scanner": "x", "split": split}
+        for k, (site, split) in enumerate(
+            [("a", "train"), ("a", "test"), *[("b", "train")] * 3, *[("c", "test")] * 2]
+        )
+    ]
+    (found,) = looked(leakage.DOMAIN, _inputs(rows))  # c has fewer cases than there are splits
+    assert (found.subject, found.severity) == ("site b", Severity.NOTE)
+    assert looked(leakage.DOMAIN, _inputs(rows, split={"site_preserved": True})) == []
+
+
+def test_a_split_by_site_is_a_warning_unless_that_is_meant():
+    rows = [
+        {"case": f"c{k}", "slide": f"s{k}", "site": "ab"[k % 2], "split": ("train", "test")[k % 2]}
+        for k in range(20)
+    ]
+    (found,) = looked(leakage.CONFOUNDED, _inputs(rows))
+    assert found.evidence["v"] == 1.0
+    assert looked(leakage.CONFOUNDED, _inputs(rows, split={"site_preserved": True})) == []
+    few = looked(leakage.CONFOUNDED, _inputs(rows[:6]))  # 1 deal in 10 is as uneven
+    assert few == []
+
+
+def _near(planted) -> pa.Table:
+    """What a search finds: the copies and what they were made from."""
+    rows = [row for row in planted.changes.to_pylist() if row["how"] == "near"]
+    return near_of([(row["source"], row["row"]) for row in rows])
+
+
+def _hit(planted, column: str) -> set[str]:
+    """The cases, slides or images of rows that were changed or added."""
+    rows = set(planted.changes["row"].to_pylist())
+    images = planted.tables.images.to_pylist()
+    return {row[column] for row in images if row["image"] in rows}
+
+
+@pytest.mark.parametrize("strength", [0.02, 0.1, 0.5])
+@pytest.mark.parametrize(
+    ("fault", "rule", "column"),
+    [
+        ("leak_case", leakage.CASE, "case"),
+        ("leak_slide", leakage.SLIDE, "slide"),
+        ("leak_image", leakage.IDENTICAL, "hash"),
+        ("leak_overlap", leakage.OVERLAP, "slide"),
+        ("leak_near", leakage.NEAR, "image"),
+    ],
+)
+def test_recall_of_planted_leaks(fault, rule, column, strength):
+    recalls, precisions = [], []
+    for seed in range(1001, 1006):
+        objects = ObjectDesign(cases=60, slides_per_case=2, objects_per_slide=1)
+        clean = make_tables(CleanDesign(objects=objects, tiles=3), seed)
+        planted = FAULTS[fault].plant(clean, strength, seed)
+        inputs = phantom_inputs(planted.tables, near=_near(planted))
+        found = looked(rule, inputs)
+        if fault == "leak_near":
+            named = {one.subject.removeprefix("item ") for one in found}
+            named |= {one.evidence["other"] for one in found}
+            hit = _hit(planted, column) | set(_near(planted)["first"].to_pylist())
+        elif fault == "leak_image":
+            content = {row["image"]: row["hash"] for row in planted.tables.images.to_pylist()}
+            named = {content[m] for one in found for m in one.evidence["members"]}
+            hit = _hit(planted, column)
+        else:
+            named, hit = {one.subject.split(" ")[1] for one in found}, _hit(planted, column)
+        recall, precision = rates(named, hit)
+        recalls.append(recall)
+        precisions.append(precision)
+    assert np.mean(recalls) >= 0.95
+    assert np.mean(precisions) >= 0.9
+
+
+@pytest.mark.parametrize("design", [CleanDesign(), SMALL], ids=["20 cases", "5 cases"])
+@pytest.mark.parametrize("seed", range(1001, 1011))
+def test_a_clean_dataset_gives_nothing_above_note_level(design, seed):
+    inputs = phantom_inputs(make_tables(design, seed), near=near_of([]))
+    assert loud(leakage.RULES, inputs) == []
