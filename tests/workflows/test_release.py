@@ -16,8 +16,8 @@ from curatome.errors import ReleaseError
 from curatome.findings import Measure
 from curatome.project import open_project
 from curatome.tiles.shards import read_member
+from curatome.workflows.create_version import create_version
 from curatome.workflows.release import SUMS, Wishes, release
-from curatome.workflows.versions import create_version
 
 ACT = Act("Dr. Jane Roe", "QuPath")
 

@@ -19,13 +19,12 @@ from curatome.project import open_project
 from curatome.tiles.read import open_tiles
 from curatome.tiles.shards import read_member
 from curatome.workflows.build import build_project
+from curatome.workflows.create_version import create_version, divide_project, fold_project
 from curatome.workflows.prune import remove_left_over
-from curatome.workflows.splits import FILE, read_splits
+from curatome.workflows.splits import FILE, Folding, read_splits
 from curatome.workflows.versions import (
     checkout,
     compare_versions,
-    create_version,
-    divide_project,
     verify_versions,
     withdraw_case,
 )
@@ -101,6 +100,20 @@ def test_splits_are_by_case_and_stay(project):
     one, two, found = (create_version(project, "moved"), *compare_versions(project, "v1")[1:])
     assert one.info.name == two.name == "v2"
     assert set(found.splits) == {(rows[case], other[case]) for case in rows}
+
+
+def test_folds_are_kept_beside_the_splits(project):
+    found = fold_project(project, Folding(folds=2))
+    with (project.root / "folds.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert {(row["fold"], row["case"], row["split"]) for row in rows} == {
+        (fold.name, case, one) for fold in found for case, one in fold.split.items()
+    }
+    assert not (project.root / FILE).exists()
+    with pytest.raises(TableError, match='"color" cannot be left out'):
+        fold_project(project, Folding(leave_out="color"))
+    with pytest.raises(TableError, match="one domain cannot be left out of 1"):
+        fold_project(project, Folding(leave_out="site"))
 
 
 def test_a_case_in_a_split_that_is_not_declared_is_told(project):

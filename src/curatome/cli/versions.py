@@ -63,7 +63,7 @@ def create(
     as_json: JsonOption = False,
 ) -> None:
     """Freeze items, annotations, splits and findings; exit 1 if anything crosses a split."""
-    from curatome.workflows.versions import create_version
+    from curatome.workflows.create_version import create_version
 
     with watching(as_json) as bars:
         found = create_version(project_at(project), message, name, near=near, watcher=bars)
@@ -221,11 +221,22 @@ def withdraw(
 
 
 def split(
-    *, near: NearOption = False, project: ProjectOption = Path(), as_json: JsonOption = False
+    *,
+    near: NearOption = False,
+    folds: Annotated[int, typer.Option(help="Divide into so many folds, folds.csv.")] = 0,
+    inner: Annotated[int, typer.Option(help="And each fold's training cases again.")] = 0,
+    leave_out: Annotated[
+        str, typer.Option(help="site, scanner or stain: one value after the other is tested on.")
+    ] = "",
+    project: ProjectOption = Path(),
+    as_json: JsonOption = False,
 ) -> None:
     """Give every case a split, by curatome.toml; cases in splits.csv keep theirs."""
-    from curatome.workflows.versions import divide_project
+    from curatome.workflows.create_version import divide_project
 
+    if folds or leave_out:
+        _fold(project, (folds, inner, leave_out), as_json)
+        return
     with watching(as_json) as bars:
         found = divide_project(project_at(project), near=near, watcher=bars)
     division, certificate = found
@@ -248,6 +259,26 @@ def split(
         _print_certificate(certificate)
     leaks = any(check.found for check in certificate.checks)
     raise typer.Exit(FINDINGS if leaks else CLEAN)
+
+
+def _fold(project: Path, way: tuple[int, int, str], as_json: bool) -> None:
+    from curatome.workflows.splits import Folding
+    from curatome.workflows.create_version import fold_project
+
+    folds, inner, leave_out = way
+    with watching(as_json) as bars:
+        found = fold_project(project_at(project), Folding(folds, inner, leave_out), bars)
+    if as_json:
+        print_json({"folds": found})
+        return
+    rows = []
+    for fold in found:
+        held: dict[str, int] = {}
+        for name in fold.split.values():
+            held[name] = held.get(name, 0) + 1
+        rows.append((fold.name, *(f"{held.get(n, 0):,}" for n in ("train", "val", "test"))))
+    print_table(("fold", "train", "val", "test"), rows, right=("train", "val", "test"))
+    console.print("Cases of each fold are in folds.csv; splits.csv is as it was.")
 
 
 def _print_balance(table: pa.Table) -> None:

@@ -11,13 +11,24 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from curatome.dataset.splits import balance, case_counts, divide, tied
+from curatome.dataset.asking import asked
+from curatome.dataset.splits import (
+    Fold,
+    Units,
+    balance,
+    case_counts,
+    divide,
+    k_folds,
+    leave_one_out,
+    nested_folds,
+    tied,
+)
 from curatome.dataset.splits.counts import Counts
 from curatome.durable import write_file
 from curatome.errors import TableError
 from curatome.project import Project
 
-FILE = "splits.csv"
+FILE, FOLDS = "splits.csv", "folds.csv"
 _OF_ITEMS = ("site", "scanner", "stain")
 
 
@@ -36,6 +47,23 @@ class Division:
     new: tuple[str, ...]
     gone: tuple[str, ...]
     balance: pa.Table
+
+
+@dataclass(frozen=True)
+class Folding:
+    """Which folds.
+
+    Attributes:
+        folds: how many; every case is tested in one of them.
+        inner: folds within each fold's training cases; 0 for none.
+        leave_out: site, scanner or stain: one value after the other is tested on instead.
+        val: share of the remaining cases for `val`, where a domain is left out.
+    """
+
+    folds: int = 5
+    inner: int = 0
+    leave_out: str = ""
+    val: float = 0.0
 
 
 def read_splits(project: Project) -> dict[str, str]:
@@ -83,11 +111,8 @@ def divide_cases(project: Project, items: Path) -> Division:
     """
     settings = project.protocol.split
     before = read_splits(project)
-    factors = [name for name in settings.stratify if name != "class"]
-    of_items = [name for name in factors if name in _OF_ITEMS]
-    counts = case_counts(items, of_items, labels=True)
-    counts = _with_fields(project, counts, [name for name in factors if name not in _OF_ITEMS])
-    units = tied(counts, _sites(project) if settings.site_preserved else None)
+    units = _units(project, items)
+    counts = units.counts
     unknown = sorted(set(before.values()) - set(settings.fractions))
     if unknown:
         raise TableError(
@@ -98,6 +123,56 @@ def divide_cases(project: Project, items: Path) -> Division:
     table = balance(counts, found, settings.fractions)
     new = tuple(sorted(set(found) - set(before)))
     return Division(found, new, tuple(sorted(set(before) - set(found))), table)
+
+
+def fold_cases(project: Project, items: Path, way: Folding) -> tuple[Fold, ...]:
+    """Repeated divisions, kept in folds.csv; `splits.csv` stays as it is.
+
+    Args:
+        project: the project.
+        items: Parquet file of `tables.ITEMS`.
+        way: which folds.
+
+    Raises:
+        TableError: items have no case, or there are too few cases or domains.
+    """
+    units, seed = _units(project, items), project.protocol.split.seed
+    if way.leave_out:
+        folds = leave_one_out(units, _domains(items, way.leave_out), way.val, seed=seed)
+    elif way.inner:
+        folds = nested_folds(units, way.folds, way.inner, seed=seed)
+    else:
+        folds = k_folds(units, way.folds, seed=seed)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("fold", "case", "split"))
+    for fold in folds:
+        writer.writerows((fold.name, case, one) for case, one in sorted(fold.split.items()))
+    write_file(project.root / FOLDS, text.getvalue())
+    return folds
+
+
+def _domains(items: Path, factor: str) -> dict[str, list[str]]:
+    """The values of a column of items in each case."""
+    if factor not in _OF_ITEMS:
+        raise TableError(f'"{factor}" cannot be left out. Use {", ".join(_OF_ITEMS)}.')
+    with asked(items) as connection:
+        sql = f'SELECT DISTINCT "case", "{factor}" FROM items WHERE "{factor}" IS NOT NULL'
+        rows = connection.sql(sql).fetchall()
+    found: dict[str, list[str]] = {}
+    for case, value in sorted(rows):
+        found.setdefault(case, []).append(value)
+    return found
+
+
+def _units(project: Project, items: Path) -> Units:
+    """What is divided: cases with their strata, tied by site where the protocol says so."""
+    settings = project.protocol.split
+    factors = [name for name in settings.stratify if name != "class"]
+    of_items = [name for name in factors if name in _OF_ITEMS]
+    counts = case_counts(items, of_items, labels=True)
+    counts = _with_fields(project, counts, [name for name in factors if name not in _OF_ITEMS])
+    return tied(counts, _sites(project) if settings.site_preserved else None)
 
 
 def _with_fields(project: Project, counts: Counts, fields: Sequence[str]) -> Counts:
