@@ -42,7 +42,7 @@ from curatome.cohort.duplicates import (
 Hashes = npt.NDArray[np.uint64]
 
 NEEDS = ("imagehash==4.3.2", "faiss-cpu==1.15.1")
-SIDES, TILES, DISTANCE, SMALL, QUERIES = (224, 384), 130, 6, 20_000, 2_000
+SIDES, TILES, DISTANCE, SMALL, QUERIES = (224, 384), 130, 6, 20_000, 200
 _PEERS = Path(__file__).parent / "duplicates_peers.py"
 
 
@@ -205,9 +205,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--hashes", type=int, default=1_000_000)
-    parser.add_argument(
-        "--peers", type=Path, default=Path(tempfile.gettempdir()) / "curatome-peers"
-    )
+    parser.add_argument("--peers", type=Path, default=Path(tempfile.gettempdir()) / "peers")
     options = parser.parse_args()
     peer = python_with(options.peers / "duplicates", NEEDS)
     lines = [machine(), ""]

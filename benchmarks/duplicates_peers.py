@@ -61,7 +61,7 @@ def faiss(path: str, queries: int) -> dict[str, Any]:
         index.add(codes)
         built = time.perf_counter()
         limits, _, found = index.range_search(asked, DISTANCE + 1)  # below the radius
-        query = np.repeat(np.arange(len(asked)) // 8, np.diff(limits))
+        query = np.repeat(np.arange(len(asked)) // 8, np.diff(limits.astype(np.int64)))
         both = np.sort(np.stack([query, found], axis=1), axis=1)
         pairs = np.unique(both[both[:, 0] < both[:, 1]], axis=0)
         seconds = time.perf_counter() - built
