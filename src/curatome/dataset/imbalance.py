@@ -136,7 +136,8 @@ def least_ratio(of_class: Floats, of_commonest: Floats, z: float = 1.645) -> flo
     """Lower end of the interval of a class's imbalance ratio, by cases.
 
     The logarithm of a ratio of sums over cases, with its variance by linearization (Cochran 1977,
-    Sampling Techniques, chapter 6).
+    Sampling Techniques, chapter 6), and no smaller than that of counts by chance alone, which few
+    labels that happen to be spread evenly would seem to be.
 
     Args:
         of_class: (C,) items of the class in each case.
@@ -148,8 +149,8 @@ def least_ratio(of_class: Floats, of_commonest: Floats, z: float = 1.645) -> flo
     if few == 0 or cases < 2:
         return 0.0
     apart = of_commonest / many - of_class / few
-    error = np.sqrt((apart**2).sum() * cases / (cases - 1))
-    return float(many / few * np.exp(-z * error))
+    variance = max((apart**2).sum() * cases / (cases - 1), 1 / few + 1 / many)
+    return float(many / few * np.exp(-z * np.sqrt(variance)))
 
 
 def label_sets(labels: Labels) -> tuple[Whole, list[tuple[str, ...]]]:
