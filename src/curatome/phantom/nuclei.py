@@ -135,7 +135,7 @@ def _whole(rng: np.random.Generator, rows: Rows, strength: Strengths) -> tuple[F
     graded = ~np.isnan(elongation)
     spread = np.where(rows[:, 3] == EPITHELIAL, 0.045, 0.012)
     slim = 1.0 - 0.28 * elongation - 0.28 * elongation**2 + jitter.clip(-2.5, 2.5) * spread
-    ratio = np.where(graded, slim, ratio)
+    ratio = np.where(graded, slim.clip(0.40, 1.0), ratio)
     diameter *= np.where(graded, 1 + 0.72 * strength[:, ENLARGEMENT], 1.0)
     form = diameter[:, None] / 2 * np.stack([ratio**-0.5, ratio**0.5], axis=1)
     return form, np.where(graded, 0.0, tilt)
