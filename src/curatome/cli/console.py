@@ -51,7 +51,12 @@ def project_at(folder: Path) -> Project:
 
 def print_json(value: Any) -> None:
     """One JSON object on standard output."""
-    sys.stdout.write(json.dumps(_plain(value), indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """One JSON object, with the line's end."""
+    return json.dumps(_plain(value), indent=2, ensure_ascii=False) + "\n"
 
 
 def print_findings(findings: Iterable[Finding], shown: int = SHOWN) -> int:

@@ -42,7 +42,7 @@ def write_manifest(project: Project, records: Mapping[str, SlideRecord]) -> bool
     """
     entries = {entry.slide: entry for entry in project.store.slides()}
     cases = {key: entries[record.slide].case for key, record in records.items()}
-    slides = SLIDES.from_rows([_slide_row(entry) for entry in entries.values()])
+    slides = SLIDES.from_rows([slide_row(entry) for entry in entries.values()])
     inputs = [ENGINE, sorted(cases.items()), project.protocol.build_key_material()]
     stored = [project.shards] if isinstance(project.shards, str) else []
     state = settings_hash([*inputs, slides.to_pylist(), *stored])
@@ -82,7 +82,8 @@ def _groups(
         yield pa.concat_tables(held).combine_chunks()
 
 
-def _slide_row(entry: SlideEntry) -> dict[str, object]:
+def slide_row(entry: SlideEntry) -> dict[str, object]:
+    """A slide as a row of `tables.SLIDES`."""
     mpp = entry.mpp
     return {
         "slide": entry.slide,

@@ -1,0 +1,165 @@
+"""Findings and rules as the command line prints them."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from curatome.cli.console import console, count, duration
+from curatome.findings import Finding, Severity
+
+if TYPE_CHECKING:
+    from curatome.rules.rule import Rule
+    from curatome.workflows.check import Checked
+    from curatome.workflows.check_fix import Fixed
+
+COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
+_WIDTH = 96
+
+
+def print_checked(found: Checked, shown: int) -> None:
+    """Findings by slide, and a summary.
+
+    Args:
+        found: of a check.
+        shown: how many of one code on one slide are listed; the others are counted.
+    """
+    hidden = 0
+    for image, findings in found.groups:
+        case = f"  [dim]case {escape(image.case)}[/]" if image and image.case else ""
+        title = escape(image.name) if image else "The dataset"
+        console.print(f"[bold underline]{title}[/]{case}")
+        hidden += _print_group(findings, image.image if image else "", shown)
+        console.print()
+    if hidden:
+        console.print(f"[dim]{hidden:,} more are not listed; `curatome check --all` does.[/]")
+    _print_summary(found)
+
+
+def _print_group(findings: list[Finding], image: str, shown: int) -> int:
+    """Findings of one image by code; how many were not listed."""
+    by_code: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_code.setdefault(finding.code, []).append(finding)
+    for code, group in by_code.items():
+        listed = group[:shown]
+        for finding, following in zip(listed, [*listed[1:], None], strict=True):
+            color = COLORS[finding.severity]
+            console.print(
+                f"  [{color}]{finding.severity!s:<7}[/] [bold]{code}[/] "
+                f"{escape(_where(finding, image))}{escape(finding.message)}",
+                soft_wrap=True,
+            )
+            last = following is None or following.remedy != finding.remedy
+            if finding.remedy and finding.remedy not in finding.message and last:
+                console.print(f"          [dim]→ {escape(finding.remedy)}[/]", soft_wrap=True)
+        if len(group) > shown:
+            console.print(f"          [dim]… and {len(group) - shown:,} more of {code}[/]")
+    return sum(max(len(group) - shown, 0) for group in by_code.values())
+
+
+def _where(finding: Finding, image: str) -> str:
+    """What a finding is about, and where it lies, as far as its heading does not say so."""
+    place = finding.place
+    at = "" if place is None else f"({place.x:,.0f}, {place.y:,.0f})"
+    about = finding.subject
+    if about in (f"slide {image}", f"image {image}") or not image:
+        about = ""
+    if about and about in finding.message:
+        about = ""
+    told = " at ".join(part for part in (about, at) if part)
+    return f"{told}: " if told else ""
+
+
+def _print_summary(found: Checked) -> None:
+    for part, codes in found.skipped.items():
+        from curatome.rules.engine import NEEDED
+
+        names = ", ".join(codes)
+        console.print(f"[dim]Not looked for, without {NEEDED[part]}: {names}[/]", soft_wrap=True)
+    for code, number in found.more.items():
+        console.print(f"[dim]{code} found {number:,} more, which are not kept.[/]")
+    numbers = Counter(one.severity for one in found.findings)
+    total = len(found.findings)
+    accepted = f"; {count(len(found.accepted), 'finding')} accepted" if found.accepted else ""
+    known = f", {found.reused:,} of {found.reused + found.looked:,} results from earlier checks"
+    took = (
+        f"{count(len(found.rules), 'rule')} on {count(len(found.images), 'slide')} in "
+        f"{duration(found.seconds)}{known if found.reused else ''}{accepted}"
+    )
+    if not total:
+        console.print(f"[green]Nothing found.[/] [dim]{took}[/]", soft_wrap=True)
+        return
+    listed = ", ".join(count(numbers[s], str(s)) for s in sorted(numbers, reverse=True))
+    slides = len({image.image for image, _ in found.groups if image})
+    where = f" in {count(slides, 'slide')}" if slides else ""
+    fixable = len(found.fixable)
+    can = f"; {fixable:,} can be fixed with --fix" if fixable else ""
+    console.print(f"[bold]{count(total, 'finding')}[/]: {listed}{where}{can}.", soft_wrap=True)
+    console.print(f"[dim]{took}. What a code means: curatome explain CODE[/]", soft_wrap=True)
+
+
+def print_fixed(fixed: Fixed) -> None:
+    """What was mended, and how to take it back."""
+    if fixed.batch is None:
+        console.print("Nothing could be mended without a person.")
+        return
+    done = ", ".join(f"{what.rstrip('.').lower()} ({number:,})" for what, number in fixed.done)
+    console.print(
+        f"[green]{count(fixed.annotations, 'annotation')} mended[/]: {done}. Take it back: "
+        f"[bold]curatome annotations undo {fixed.batch}[/]",
+        soft_wrap=True,
+    )
+
+
+def plain_rule(rule: Rule) -> dict[str, object]:
+    """A rule without its code, of JSON's types."""
+    plain = {name: value for name, value in vars(rule).items() if name != "look"}
+    settings = {name: {"default": d, "why": why} for name, (d, why) in rule.settings.items()}
+    return {**plain, "needs": list(rule.needs), "settings": settings}
+
+
+def print_rule(rule: Rule) -> None:
+    """All texts of a rule."""
+    color = COLORS[rule.severity]
+    fixable = ", mended by --fix" if rule.fixable else ""
+    scope = "each image by itself" if rule.scope == "image" else "the whole dataset"
+    console.print(f"[bold]{rule.code} {rule.name}[/]  [{color}]{rule.severity}[/]{fixable}")
+    parts = {
+        "What": rule.what,
+        "Why it matters": rule.why,
+        "Fails": rule.bad,
+        "Passes": rule.good,
+        "What to do": rule.fix,
+        "How it is found": f"{rule.method} It looks at {scope}.",
+        "Promise": _sentence(rule.promise),
+    }
+    for title, text in parts.items():
+        if text:
+            console.print(f"\n[bold]{title}[/]")
+            _wrapped(text)
+    if rule.settings:
+        console.print(f"\n[bold]Settings[/], under \\[check.rules.{rule.code}]")
+        for name, (default, why) in rule.settings.items():
+            _wrapped(f"{name} = {_toml(default)}  {why}.")
+    console.print(f"\n[dim]With pictures, where there are any: docs/rules/{rule.family}.md[/]")
+
+
+def _sentence(promise: str) -> str:
+    if not promise:
+        return ""
+    return f"It finds at least 95 % at a precision of 90 % of: {promise.rstrip('.')}."
+
+
+def _toml(value: float | str) -> str:
+    return f'"{value}"' if isinstance(value, str) else f"{value:g}"
+
+
+def _wrapped(text: str) -> None:
+    console.print(
+        escape(textwrap.fill(text, _WIDTH, initial_indent="  ", subsequent_indent="  ")),
+        soft_wrap=True,
+    )

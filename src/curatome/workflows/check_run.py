@@ -1,0 +1,197 @@
+"""One run of rules over a project: what is due, what is known, what was found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curatome.findings import Finding
+from curatome.project import Project
+from curatome.rules.engine import NEEDED, Looked, annotation_of, image_of, look, with_images
+from curatome.rules.registry import all_rules, matches
+from curatome.rules.rule import Inputs, Needs, Rule
+from curatome.workflows.check_cache import Cache
+from curatome.workflows.check_parts import Parts
+from curatome.workflows.check_pixels import Order, look_with_pixels, order_of
+from curatome.workflows.watch import Watcher
+
+_DATASET = ""
+_NOWHERE = "\x00"
+"""Place of what lies on no image."""
+
+
+def _place(image: str) -> str:
+    return image or _NOWHERE
+
+
+class Run:
+    """Rules at work.
+
+    Args:
+        project: the project.
+        parts: what it gives to rules.
+        cache: of earlier checks.
+        rules: those that were chosen.
+        watcher: is told the course.
+
+    Attributes:
+        codes: of the rules that have looked.
+        findings: all that they found, now or before.
+        more: how many others there are, by code.
+        reused: how many results of earlier checks still hold.
+        looked: how many are new.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        parts: Parts,
+        cache: Cache,
+        rules: Sequence[Rule],
+        watcher: Watcher,
+    ) -> None:
+        self._project, self._parts, self._cache = project, parts, cache
+        self._rules, self._watcher = rules, watcher
+        self._kept = cache.keys()
+        self._lacking: dict[str, Needs] = {}
+        self.codes: dict[str, None] = {}
+        self.findings: list[Finding] = []
+        self.more: Counter[str] = Counter()
+        self.reused = self.looked = 0
+
+    @property
+    def skipped(self) -> dict[Needs, tuple[str, ...]]:
+        """Rules that had nothing to look at anywhere, by what is lacking."""
+        found: dict[Needs, list[str]] = {}
+        for code, part in self._lacking.items():
+            if code not in self.codes:
+                found.setdefault(part, []).append(code)
+        return {part: tuple(sorted(found[part])) for part in NEEDED if part in found}
+
+    def judged(self, word: str) -> bool:
+        """Whether findings of a rule, or of all rules of a family, were looked for."""
+        known = [rule.code for rule in all_rules() if matches(rule.code, [word])]
+        return bool(known) and all(code in self.codes for code in known)
+
+    def forget_gone(self) -> None:
+        """Let go of results about images that are no more."""
+        there = {*map(_place, self._parts.images), _DATASET}
+        self._cache.forget({place for _, place in self._kept} - there)
+
+    def images(self, workers: int) -> None:
+        """Rules that look at one image at a time."""
+        rules = [rule for rule in self._rules if rule.scope == "image"]
+        due = {image: self._due(rules, image) for image in self._parts.images if rules}
+        due = {image: some for image, some in due.items() if some}
+        if not due:
+            return
+        self._parts.read_all_at_once(len(due))
+        self._watcher.start("checking", len(due), "images")
+        with_pixels: dict[str, list[Rule]] = {}
+        for image, some in due.items():
+            plain = [rule for rule in some if "pixels" not in rule.needs]
+            if len(plain) < len(some):
+                with_pixels[image] = [rule for rule in some if "pixels" in rule.needs]
+            if plain:
+                inputs = self._parts.of_image(image)
+                found = {r.code: look(r, self._with_items(inputs, r, image), image) for r in plain}
+                self._keep(image, found)
+            self._watcher.advance(1)
+        self._watcher.finish()
+        if with_pixels:
+            self._watcher.start("checking pixels", len(with_pixels), "images")
+            self._pixels((self._order(image, some) for image, some in with_pixels.items()), workers)
+            self._watcher.finish()
+
+    def dataset(self, workers: int) -> None:
+        """Rules that look at everything together."""
+        due = self._due([rule for rule in self._rules if rule.scope == "dataset"], None)
+        if not due:
+            return
+        self._watcher.start("checking the dataset", len(due), "rules")
+        for rule in due:
+            if "pixels" in rule.needs:
+                self._pixels(iter([self._order(None, [rule])]), workers)
+                continue
+            looked = look(rule, self._parts.of_dataset(rule))
+            self._keep(None, {rule.code: self._located(looked)})
+            self._watcher.advance(1)
+        self._watcher.finish()
+
+    def _due(self, rules: Iterable[Rule], image: str | None) -> list[Rule]:
+        """Rules whose result is not known; those that are count as found."""
+        there = self._parts.has(image)
+        place = _DATASET if image is None else _place(image)
+        due = []
+        for rule in rules:
+            lacking = next((part for part in rule.needs if part not in there), None)
+            if lacking is not None:
+                self._lacking.setdefault(rule.code, lacking)
+                continue
+            self.codes[rule.code] = None
+            if self._kept.get((rule.code, place)) == self._parts.key(rule, image):
+                self._take(rule.code, self._cache.result(rule.code, place))
+                self.reused += 1
+            else:
+                due.append(rule)
+        return due
+
+    def _take(self, code: str, looked: Looked) -> None:
+        self.findings += looked.findings
+        self.more[code] += looked.more
+
+    def _keep(self, image: str | None, found: Mapping[str, Looked], *, whole: bool = True) -> None:
+        """What rules found in a place; kept for the next check if all of them have looked."""
+        rules = {rule.code: rule for rule in self._rules}
+        for code, looked in found.items():
+            self._take(code, looked)
+            self.looked += 1
+        if whole:
+            sound = {c: one for c, one in found.items() if not _failed(one)}
+            rows = [(c, self._parts.key(rules[c], image), one) for c, one in sound.items()]
+            self._cache.keep(_DATASET if image is None else _place(image), rows)
+
+    def _pixels(self, orders: Iterator[Order], workers: int) -> None:
+        for image, found, whole in look_with_pixels(orders, workers):
+            located = {code: self._located(one) for code, one in found.items()}
+            self._keep(image, found if image else located, whole=whole)
+            self._watcher.advance(1)
+
+    def _order(self, image: str | None, rules: Sequence[Rule]) -> Order:
+        some = [image] if image is not None else list(self._parts.entries)
+        entries = [self._parts.entries[name] for name in some]
+        places = {
+            one.slide: (self._project.location(one.path), one.mpp)
+            for one in entries
+            if one.state == "ready" and one.mpp is not None
+        }
+        if image is None:
+            inputs = self._parts.of_dataset(rules[0])
+        else:
+            inputs = self._parts.of_image(image)
+            for rule in rules:
+                inputs = self._with_items(inputs, rule, image)
+        return order_of(image, rules, inputs, places)
+
+    def _with_items(self, inputs: Inputs, rule: Rule, image: str) -> Inputs:
+        if "items" in rule.needs:
+            inputs = replace(inputs, items=self._parts.items_of(image))
+        return replace(inputs, near=self._parts.near) if "near" in rule.needs else inputs
+
+    def _located(self, looked: Looked) -> Looked:
+        """Findings about the dataset with the image of the annotation that they name."""
+        names = {annotation_of(one) or "" for one in looked.findings if image_of(one) is None}
+        if not names - {""}:
+            return looked
+        table = self._parts.annotations.select(["annotation", "image"])
+        table = table.filter(pc.is_in(table["annotation"], pa.array(sorted(names))))
+        images = dict(zip(*(column.to_pylist() for column in table.columns), strict=True))
+        return replace(looked, findings=tuple(with_images(looked.findings, images)))
+
+
+def _failed(looked: Looked) -> bool:
+    return any(finding.code == "CHK003" for finding in looked.findings)
