@@ -84,6 +84,7 @@ CONFOUNDED = Rule(
     severity=Severity.WARNING,
     scope="dataset",
     needs=(),
+    uses=("slides", "annotations", "items", "cases"),
     what="Classes go with sites or scanners.",
     why="A model can then tell the class by the color of the stain or the blur of the scanner, "
     "and no test within the dataset shows it.",

@@ -87,6 +87,7 @@ class Rule:
         promise: at which strength of the fault it finds 95 % at a precision of 90 %, or empty.
         settings: name to (default, what it means and why it is that).
         look: finds it.
+        uses: parts that it looks at too where they are there.
         fixable: whether `check --fix` can mend it safely.
         version: raised when it would find something else in the same data.
     """
@@ -103,6 +104,7 @@ class Rule:
     fix: str
     method: str
     look: Look
+    uses: tuple[Needs, ...] = ()
     promise: str = ""
     settings: Mapping[str, tuple[float | str, str]] = field(default_factory=dict)
     fixable: bool = False
@@ -112,6 +114,11 @@ class Rule:
     def family(self) -> str:
         """The three letters."""
         return self.code[:3]
+
+    @property
+    def parts(self) -> frozenset[Needs]:
+        """All parts of `Inputs` that it looks at."""
+        return frozenset(self.needs) | frozenset(self.uses)
 
     def defaults(self) -> dict[str, float | str]:
         """Its settings where the project says nothing."""
