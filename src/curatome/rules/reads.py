@@ -10,7 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 
-from curatome.agreement.matching import MITOSIS_RADIUS_UM, match_points, match_shapes
+from curatome.agreement.matching import (
+    MITOSIS_RADIUS_UM,
+    match_points,
+    match_shapes,
+    read_table,
+)
+from curatome.agreement.ratings import Ratings, ratings
 from curatome.dataset.imbalance import label_sets, labels_of
 from curatome.findings import Place
 from curatome.protocol import Protocol
@@ -114,6 +120,36 @@ def reads_of(annotations: pa.Table, slides: pa.Table, *, repeats: bool = False) 
         taken = int(item.max(initial=taken - 1)) + 1
     kind, sets = label_sets(labels_of(table["labels"]))
     return Reads(table, item, shapes, kind, sets, _settled(table, item, annotations))
+
+
+def ratings_of(reads: Reads, slides: pa.Table, *, objects: bool = False) -> Ratings | None:
+    """What every reader said of every object, silence included; None where there are no reads.
+
+    Args:
+        reads: first reads.
+        slides: `tables.SLIDES`, for cases; an image without one is a case of its own.
+        objects: leave out what was said of whole images.
+    """
+    rows = np.flatnonzero(reads.table["read"].to_numpy() == 1)
+    if objects:
+        rows = rows[~pc.equal(reads.table["kind"], "whole").to_numpy()[rows]]
+    if not len(rows):
+        return None
+    table = reads.table.take(pa.array(rows))
+    images = pc.unique(table["image"])
+    at = pc.index_in(images, slides["slide"].combine_chunks())
+    case = pc.coalesce(slides["case"].combine_chunks().take(at), images)
+    said = [" + ".join(reads.labels(row)) or None for row in rows.tolist()]
+    doubt = table["cannot_judge"].to_pylist()
+    long = read_table(
+        reads.item[rows],
+        table["reader"].to_pylist(),
+        [None if unsure else one for one, unsure in zip(said, doubt, strict=True)],
+        image=table["image"].to_pylist(),
+        seen=reads.table.select(["image", "reader"]).group_by(["image", "reader"]).aggregate([]),
+        images=pa.table({"image": images, "case": case}),
+    )
+    return ratings(long)
 
 
 def _settled(table: pa.Table, item: Whole, annotations: pa.Table) -> npt.NDArray[np.bool_]:
