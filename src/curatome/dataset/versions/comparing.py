@@ -109,28 +109,32 @@ def compare_table(name: str, before: Manifest, after: Manifest) -> Diff:
 
 def unequal(before: Manifest, after: Manifest) -> tuple[pa.Table, pa.Table]:
     """Rows of each of two manifests that the other does not have."""
-    one, other = before.hashes(), after.hashes()
-    return (
-        before.rows(np.flatnonzero(~_among(one, other))),
-        after.rows(np.flatnonzero(~_among(other, one))),
-    )
+    one, other = _unshared(before.hashes(), after.hashes())
+    return before.rows(one), after.rows(other)
 
 
-def _among(one: Bytes, other: Bytes) -> npt.NDArray[np.bool_]:
-    """(N,): which hashes of `one` are in `other`; ids are unique, so no hash is there twice."""
+Whole = npt.NDArray[np.int64]
+
+
+def _unshared(one: Bytes, other: Bytes) -> tuple[Whole, Whole]:
+    """Rows of each whose hash the other does not have; ids are unique, so no hash is there twice.
+
+    Both are put in order once and walked through side by side, by the first half of each hash;
+    the second half must be the same, too.
+    """
     first, second = (np.ascontiguousarray(x).view(np.uint64).reshape(-1, 2) for x in (one, other))
-    if not len(first) or not len(second):
-        return np.zeros(len(first), np.bool_)
-    order = np.argsort(second[:, 0], kind="stable")
-    mine = np.argsort(first[:, 0], kind="stable")  # sorted look-ups stay in the cache
-    at = np.searchsorted(second[order, 0], first[mine, 0])
-    at = np.minimum(at, len(order) - 1)
-    found = np.empty(len(first), np.bool_)
-    found[mine] = (second[order[at]] == first[mine]).all(axis=1)
-    return found
+    alone = np.ones(len(first), np.bool_), np.ones(len(second), np.bool_)
+    if len(first) and len(second):
+        mine, theirs = (np.argsort(x[:, 0], kind="stable") for x in (first, second))
+        at = np.searchsorted(second[theirs, 0], first[mine, 0])
+        at = np.minimum(at, len(theirs) - 1)
+        same = (second[theirs[at]] == first[mine]).all(axis=1)
+        alone[0][mine[same]] = False
+        alone[1][theirs[at[same]]] = False
+    return np.flatnonzero(alone[0]), np.flatnonzero(alone[1])
 
 
-Pairs = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+Pairs = tuple[Whole, Whole]
 """Rows of the earlier and of the later table that are the same thing."""
 
 
