@@ -16,6 +16,7 @@ alone, and nothing of `cc`.
 
 from __future__ import annotations
 
+import csv
 import io
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from curatome.protocol import BuildSettings
 from curatome.tables import ANNOTATIONS, CASES, ITEMS, SHARDS, SLIDES
 from curatome.tiles.encode import encode
 from curatome.tiles.shards import ShardWriter, new_shard
+from curatome.workflows.export_dataset import Wanted, export_version
 
 CLASSES = ("tumor", "stroma", "mitosis")
 SPLITS = {"aa": "train", "bb": "val", "cc": "test"}
@@ -185,3 +187,16 @@ def truth(version: VersionItems) -> dict[str, np.ndarray]:
         image = data[row["offset"] : row["offset"] + row["length"]]
         found[row["item"]] = np.asarray(Image.open(io.BytesIO(image)).convert("RGB"))
     return found
+
+
+def write(version: VersionItems, name: str, out: Path, **wanted) -> list[tuple[str, str, str]]:
+    """Export in a format; the losses, (subject, field, reason)."""
+    report = out.parent / f"{out.name}.csv"
+    export_version(version, out, name, Wanted(**wanted), losses=report)
+    with report.open() as stream:
+        return [tuple(row.values()) for row in csv.DictReader(stream)]
+
+
+def about(losses: list[tuple[str, str, str]], field: str) -> set[str]:
+    """What losses of a field are about."""
+    return {subject for subject, other, _ in losses if other == field}

@@ -14,6 +14,12 @@ _MODULES = (
     "webdataset",
     "huggingface",
     "class_folders",
+    "coco",
+    "yolo",
+    "masks_png",
+    "masks_ome",
+    "dicom_seg",
+    "dicom_ann",
     "csv_files",
 )
 
