@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 
+import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -15,9 +17,11 @@ from curatome.dataset.labels import labels_in
 from curatome.dataset.versions import load_log
 from curatome.dataset.versions.model import read_info
 from curatome.errors import TableError, VersionError
+from curatome.phantom.svs import SvsOptions, write_svs
 from curatome.project import open_project
 from curatome.tiles.read import open_tiles
 from curatome.tiles.shards import read_member
+from curatome.workflows.add import add_slides
 from curatome.workflows.build import build_project
 from curatome.workflows.create_version import create_version, divide_project, fold_project
 from curatome.workflows.prune import remove_left_over
@@ -28,6 +32,7 @@ from curatome.workflows.versions import (
     verify_versions,
     withdraw_case,
 )
+from tests.workflows.made import picture
 
 ACT = Act("ann", "test")
 
@@ -38,7 +43,6 @@ def project(whole, copy):
     project = copy(whole)
     for number, entry in enumerate(project.store.slides()):
         declared = {**entry.declared, "case": f"P{number // 2}", "site": "Bonn"}
-        from dataclasses import replace
 
         project.store.save_slide(replace(entry, declared=declared), [])
     return project
@@ -78,8 +82,6 @@ def test_a_version_holds_every_tile_with_its_pixels(project):
     box = shapely.box(500, 400, 900, 800)
     for row in mine:
         edges = [row["x"], row["y"], row["x"] + row["width"], row["y"] + row["height"]]
-        import numpy as np
-
         expected = labels_in(np.array([edges]), np.array([box]), [["tumor"]])[0]
         assert row["labels"] == expected
     assert any(row["labels"] for row in mine)
@@ -232,3 +234,19 @@ def test_what_a_version_needs_is_not_pruned(project):
     with changed.locked():
         remove_left_over(changed)
     assert not verify_versions(project.root)
+
+
+def test_cases_that_share_a_picture_go_together(project, tmp_path):
+    """The same slide under another patient's name, a little brighter."""
+    pixels = np.minimum(picture(1).astype(int) + 3, 255).astype(np.uint8)
+    path = tmp_path / "brighter.svs"
+    height, width = pixels.shape[:2]
+    options = SvsOptions(mpp=0.5, blocks=2)
+    write_svs(path, (width, height), lambda x, y, w, h: pixels[y : y + h, x : x + w], options)
+    add_slides(project, [path], workers=1)
+    entry = next(e for e in project.store.slides() if e.name == "brighter.svs")
+    project.store.save_slide(replace(entry, declared={**entry.declared, "case": "P9"}), [])
+    build_project(open_project(project.root), 2)
+    division, certificate = divide_project(open_project(project.root), near=True)
+    assert division.split["P9"] == division.split["P0"]
+    assert certificate.holds

@@ -94,9 +94,9 @@ def create_version(
         scratch = root / _SCRATCH
         try:
             count = _gather(project, scratch, watcher)
-            division = divide_cases(project, scratch)
-            save_splits(project, {**_kept(project, division), **division.split})
             alike = near_items(project, scratch, watcher) if near else None
+            division = divide_cases(project, scratch, alike)
+            save_splits(project, {**_kept(project, division), **division.split})
             certificate = certify(_divided(scratch, division), alike)
             shards = _shards(project, scratch, watcher)
             watcher.start("writing the version", count, "items")
@@ -133,9 +133,9 @@ def divide_project(
         scratch = root / _SCRATCH
         try:
             _gather(project, scratch, watcher)
-            division = divide_cases(project, scratch)
-            save_splits(project, {**_kept(project, division), **division.split})
             alike = near_items(project, scratch, watcher) if near else None
+            division = divide_cases(project, scratch, alike)
+            save_splits(project, {**_kept(project, division), **division.split})
             return division, certify(_divided(scratch, division), alike)
         finally:
             scratch.unlink(missing_ok=True)

@@ -99,19 +99,21 @@ def save_splits(project: Project, split: Mapping[str, str]) -> None:
     write_file(project.root / FILE, text.getvalue())
 
 
-def divide_cases(project: Project, items: Path) -> Division:
+def divide_cases(project: Project, items: Path, near: pa.Table | None = None) -> Division:
     """Give every case with items a split; those that have one keep it.
 
     Args:
         project: the project.
         items: Parquet file of `tables.ITEMS`.
+        near: items that look alike, `tables.NEAR_DUPLICATES`: their cases go together, unless
+            both have a split already.
 
     Raises:
         TableError: items have no case, or splits.csv names a split that the protocol has not.
     """
     settings = project.protocol.split
     before = read_splits(project)
-    units = _units(project, items)
+    units = _units(project, items, _alike(items, near, before))
     counts = units.counts
     unknown = sorted(set(before.values()) - set(settings.fractions))
     if unknown:
@@ -165,14 +167,28 @@ def _domains(items: Path, factor: str) -> dict[str, list[str]]:
     return found
 
 
-def _units(project: Project, items: Path) -> Units:
+def _alike(items: Path, near: pa.Table | None, before: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Cases that share a picture, but those that were parted already."""
+    if near is None or not len(near):
+        return []
+    with asked(items) as connection:
+        connection.register("near", near)
+        rows = connection.sql(
+            'SELECT DISTINCT a."case", b."case" FROM near '
+            "JOIN items a ON a.item = near.first JOIN items b ON b.item = near.second "
+            'WHERE a."case" <> b."case"'
+        ).fetchall()
+    return sorted((a, b) for a, b in rows if not (a in before and b in before))
+
+
+def _units(project: Project, items: Path, pairs: Sequence[tuple[str, str]] = ()) -> Units:
     """What is divided: cases with their strata, tied by site where the protocol says so."""
     settings = project.protocol.split
     factors = [name for name in settings.stratify if name != "class"]
     of_items = [name for name in factors if name in _OF_ITEMS]
     counts = case_counts(items, of_items, labels=True)
     counts = _with_fields(project, counts, [name for name in factors if name not in _OF_ITEMS])
-    return tied(counts, _sites(project) if settings.site_preserved else None)
+    return tied(counts, _sites(project) if settings.site_preserved else None, pairs)
 
 
 def _with_fields(project: Project, counts: Counts, fields: Sequence[str]) -> Counts:
