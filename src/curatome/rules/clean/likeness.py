@@ -19,7 +19,7 @@ Counts = npt.NDArray[np.uint8]
 Flags = npt.NDArray[np.bool_]
 Shapes = npt.NDArray[np.object_]
 
-_SMOOTH_PX = 1.0
+_SMOOTH_PX = 0.6
 """Blur before colors are compared: below it, noise and JPEG's blocks decide."""
 _CORE = 0.5
 """A pixel is surely inside an object that deep, as a part of the deepest place in it."""

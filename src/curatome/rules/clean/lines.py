@@ -40,11 +40,13 @@ def _tight(inputs: Inputs) -> Iterator[Finding]:
 def _shifted(inputs: Inputs) -> Iterator[Finding]:
     for part in _parts(inputs):
         for row in np.flatnonzero(_is_shifted(part, inputs)).tolist():
-            right, down = part.fit.shift[row]
-            across = f"{_length(part, row, abs(right))} to the {'right' if right > 0 else 'left'}"
-            along = f"{_length(part, row, abs(down))} {'below' if down > 0 else 'above'}"
-            told = [across] * (abs(right) > abs(down) / 2) + [along] * (abs(down) > abs(right) / 2)
-            text = f"lies {' and '.join(told)} of what the image shows"
+            right, down = (float(v) for v in part.fit.shift[row])
+            told = []
+            if abs(right) > abs(down) / 2:
+                told.append(f"{_length(part, row, abs(right))} {'right' if right > 0 else 'left'}")
+            if abs(down) > abs(right) / 2:
+                told.append(f"{_length(part, row, abs(down))} {'below' if down > 0 else 'above'}")
+            text = f"lies beside the edge that the image shows: {' and '.join(told)}"
             yield _finding(SHIFTED, part, row, text)
 
 
@@ -137,8 +139,8 @@ _COMMON: dict[str, tuple[float | str, str]] = {
     "largest_um": (100.0, "across; larger outlines are of regions, whose borders are not edges"),
     "seen": (0.4, "part of the line beside which an edge must be visible; the rest may be covered "
                   "by neighbors"),
-    "least_px": (2.0, "of the reduced image: a line drawn by hand is no better"),
-    "part": (0.15, "of the object's radius: less is of no consequence for its area"),
+    "least_px": (1.5, "of the reduced image: a line drawn by hand is no better"),
+    "part": (0.12, "of the object's radius: less is of no consequence for its area"),
     "score": (0.9, "how sure it must be, 0 to 1"),
 }  # fmt: skip
 LOOSE = Rule(

@@ -15,21 +15,20 @@ from curatome.rules.clean.likeness import Floats
 
 def looseness(fit: Fit) -> Floats:
     """(M,) how surely a line runs outside its object, 0 to 1."""
-    step = fit.deeper - fit.inner
-    return _logistic(
-        0.78 * fit.offset - 18.35 * fit.at_line + 2.14 * fit.inner - 31.58 * step + 0.2
-    )
+    rise = fit.inner - fit.deeper  # likeness is lower beside the line than a px further in
+    band = 0.47 * fit.inner + 12.52 * rise
+    return _logistic(1.03 * fit.offset - 11.91 * fit.at_line + band + 1.11)
 
 
 def tightness(fit: Fit) -> Floats:
     """(M,) how surely a line runs inside its object, 0 to 1."""
-    return _logistic(-2.16 * fit.offset - 6.05 * fit.at_line + 0.54)
+    return _logistic(-1.90 * fit.offset - 10.83 * fit.at_line + 2.73)
 
 
 def displacement(fit: Fit) -> Floats:
     """(M,) how surely a line lies beside its object, 0 to 1."""
     shift = np.hypot(fit.shift[:, 0], fit.shift[:, 1])
-    return _logistic(1.85 * shift - 9.23 * fit.at_line - 0.33)
+    return _logistic(1.55 * shift - 5.36 * fit.at_line + 1.77 * fit.beyond - 0.74)
 
 
 def doubt(fit: Fit) -> Floats:
