@@ -78,9 +78,9 @@ TRAITS = {
     "inclusion": "pale, sharp rim",
     "glassy": "cleared, rim of chromatin",
     "crowding": "neighbors near",
-    "wrinkled": "fine waves",
+    "wrinkled": "fine folds",
     "enlargement": "diameter",
-    "irregular": "coarse waves, notches",
+    "irregular": "lobes, notches",
     "overlapping": "over another one",
 }
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
