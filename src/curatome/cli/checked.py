@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -68,18 +70,18 @@ def _where(finding: Finding, image: str) -> str:
     about = finding.subject
     if about in (f"slide {image}", f"image {image}") or not image:
         about = ""
-    if about and about in finding.message:
+    if about and about.rpartition(" ")[2] in finding.message:
         about = ""
     told = " at ".join(part for part in (about, at) if part)
     return f"{told}: " if told else ""
 
 
 def _print_summary(found: Checked) -> None:
-    for part, codes in found.skipped.items():
-        from curatome.rules.engine import NEEDED
+    from curatome.rules.engine import NEEDED
 
-        names = ", ".join(codes)
-        console.print(f"[dim]Not looked for, without {NEEDED[part]}: {names}[/]", soft_wrap=True)
+    for part, codes in found.skipped.items():
+        told = f"Not looked for, without {NEEDED[part]}: {_ranges(codes)}"
+        console.print(f"[dim]{told}[/]", soft_wrap=True)
     for code, number in found.more.items():
         console.print(f"[dim]{code} found {number:,} more, which are not kept.[/]")
     numbers = Counter(one.severity for one in found.findings)
@@ -100,6 +102,24 @@ def _print_summary(found: Checked) -> None:
     can = f"; {fixable:,} can be fixed with --fix" if fixable else ""
     console.print(f"[bold]{count(total, 'finding')}[/]: {listed}{where}{can}.", soft_wrap=True)
     console.print(f"[dim]{took}. What a code means: curatome explain CODE[/]", soft_wrap=True)
+
+
+def _ranges(codes: Sequence[str]) -> str:
+    """Codes in short: whole families by their letters, neighbors as `SYN001 to SYN014`."""
+    from curatome.rules.registry import family_rules
+
+    out = []
+    for family, own in groupby(sorted(codes), key=lambda code: code[:3]):
+        some = list(own)
+        if len(some) == len(family_rules(family)):
+            out.append(family)
+            continue
+        numbers = [int(code[3:]) - k for k, code in enumerate(some)]
+        for _, run in groupby(zip(numbers, some, strict=True), key=lambda one: one[0]):
+            names = [code for _, code in run]
+            ends = names if len(names) < 3 else [f"{names[0]} to {names[-1]}"]
+            out += ends
+    return ", ".join(out)
 
 
 def print_fixed(fixed: Fixed) -> None:
