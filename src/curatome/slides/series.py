@@ -8,13 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-
-from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.filereader import read_partial
-from pydicom.tag import BaseTag
+from typing import TYPE_CHECKING, Any
 
 from curatome.location import Location, file_stamp, opened
+
+if TYPE_CHECKING:
+    from pydicom.tag import BaseTag
 
 _WHOLE_SLIDE_IMAGE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 _FRAMES = 0x52000000  # from here on: one entry for each frame, then the pixels
@@ -27,20 +26,25 @@ _TAGS: list[BaseTag | int] = [
     0x00480006,  # columns of the total pixel matrix
     0x00480007,  # rows of it
 ]
-HEADER_ERRORS = (
-    InvalidDicomError,
-    BytesLengthException,
-    OSError,
-    EOFError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
-"""What pydicom raises on broken headers."""
+
+
+def header_errors() -> tuple[type[Exception], ...]:
+    """What pydicom raises on broken headers."""
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+
+    return (
+        InvalidDicomError,
+        BytesLengthException,
+        OSError,
+        EOFError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        struct.error,
+        zlib.error,
+    )
 
 
 @dataclass(frozen=True)
@@ -81,13 +85,15 @@ def read_instance(path: Location) -> Instance:
     """
     try:
         return _read_instance(path, file_stamp(path))
-    except HEADER_ERRORS:
+    except header_errors():
         return Instance(path, _WHOLE_SLIDE_IMAGE, str(path), str(path), True)
 
 
 @lru_cache(maxsize=1 << 14)
 def _read_instance(path: Location, stamp: str | None) -> Instance:  # noqa: ARG001
     with opened(path) as stream:
+        from pydicom.filereader import read_partial
+
         header: Any = read_partial(stream, _at_frames, specific_tags=_TAGS)
     kinds = [str(kind) for kind in header.get("ImageType") or []]
     uid = str(header.get("SOPInstanceUID") or path)

@@ -23,7 +23,7 @@ from curatome.slides.readers.dicom_frames import FrameFile
 from curatome.slides.readers.dicom_level import DicomLevel, dicom_level
 from curatome.slides.readers.openslide import OpenSlideReader
 from curatome.slides.readers.stored import StoredTileReader, with_shrinks
-from curatome.slides.series import HEADER_ERRORS, Instance, series_of
+from curatome.slides.series import Instance, header_errors, series_of
 
 Associated = dict[str, Callable[[], Pixels]]
 
@@ -41,7 +41,7 @@ def open_dicom(path: Path) -> StoredTileReader | None:
         try:
             levels = _levels(members, opened)
             facts, associated = _facts(path, members, levels, opened) if levels else (None, {})
-        except HEADER_ERRORS:
+        except header_errors():
             return None  # the next reader says what is wrong
         if levels is None or facts is None:
             return None

@@ -16,7 +16,7 @@ from curatome.slides.readers.dicom_frames import FrameFile
 from curatome.slides.readers.dicom_level import DicomLevel, dicom_level
 from curatome.slides.readers.levels import place_level
 from curatome.slides.readers.stored import with_shrinks
-from curatome.slides.series import HEADER_ERRORS, Instance
+from curatome.slides.series import Instance, header_errors
 
 _ROLES = {"label": "label", "overview": "macro", "thumbnail": "thumbnail"}
 _SCANNER = ("Manufacturer", "ManufacturerModelName", "DeviceSerialNumber")
@@ -60,7 +60,7 @@ def associated_images(
             file = FrameFile(Path(member.path))
             opened.callback(file.close)
             level = dicom_level([file])
-        except HEADER_ERRORS:
+        except header_errors():
             continue
         if level is not None and level.kind.grid == (1, 1):
             found.setdefault(_ROLES[member.role], partial(_only_frame, level))

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydicom.filereader import read_partial
 
 Positions = npt.NDArray[np.int64]
 
@@ -47,6 +46,8 @@ class FrameFile:
     """
 
     def __init__(self, path: Path) -> None:
+        from pydicom.filereader import read_partial
+
         self.path = path
         self._stream = path.open("rb")
         try:
