@@ -81,7 +81,7 @@ UNKNOWN = Rule(
     needs=(),
     what="A word under `[check]` that is no rule, no family and no setting of its rule.",
     why="A misspelled code selects, ignores or suppresses nothing, and says nothing about it.",
-    bad='`ignore = ["SYM011"]`, or a threshold for a setting that the rule does not have.',
+    bad='`ignore = ["SYN11"]`, or a threshold for a setting that the rule does not have.',
     good='`ignore = ["SYN011"]`; `curatome explain SYN011` lists the settings of a rule.',
     fix="Correct it in curatome.toml; `curatome explain` lists all rules.",
     method="The words are compared with the rules of this version; a similar code is suggested.",

@@ -24,7 +24,7 @@ MODULES: Mapping[str, str] = {
 }
 """The module below `curatome.rules` that holds each family."""
 
-OTHERS = ("SRC", "STO")
+OTHERS = ("SRC", "STO", "VER")
 """Families of findings that other commands make; see docs/findings.md."""
 
 
@@ -66,7 +66,7 @@ def unknown(code: str) -> str:
     """What to say of a code that is no rule's."""
     wanted = code.upper()
     if wanted[:3] in OTHERS:
-        return f'"{code}" is no rule of `curatome check`, but is explained in docs/findings.md.'
+        return f'"{code}" is a finding of another command, explained in docs/findings.md.'
     there = ", ".join(rule.code for rule in family_rules(wanted[:3]))
     if there:
         return f'there is no rule "{code}". {wanted[:3]} has {there}.'
