@@ -14,6 +14,7 @@
     │   └── MissingObject      there is no such object
     ├── VersionError           a version of the dataset is missing, damaged or cannot be made
     ├── ReleaseError           a version may not be released, or not so
+    ├── TooManyPairs           so many images look alike that not all are listed (cohort.duplicates)
     ├── BuildError             the build cannot go on as a whole
     └── ClusterError           a cluster cannot be reached, or its workers cannot do the work
 

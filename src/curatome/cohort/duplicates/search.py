@@ -4,9 +4,9 @@ Two hashes that differ in at most `d` of their bits agree on at least `m` of any
 the bits are dealt into. For every choice of `m` blocks, the hashes are sorted into buckets by these
 bits, once as they are and once transposed, and buckets that a reflection leads to are compared
 (block combinations of Manku, Jain and Das Sarma, 10.1145/1242572.1242592; multi-index hashing of
-Norouzi, Punjani and Fleet, 10.1109/TPAMI.2013.231). A pair counts only at the first `m` blocks it agrees on, so it is found
-once. Bits are dealt by how evenly they split the hashes, so that bits which are the same in nearly
-all images, as those of centered cells are, do not gather in one block.
+Norouzi, Punjani and Fleet, 10.1109/TPAMI.2013.231). A pair counts only at the first `m` blocks it
+agrees on, so it is found once. Bits are dealt by how evenly they split the hashes, so that bits
+which are the same in nearly all images, as those of centered cells are, do not gather in one block.
 
 Images with one hash, up to symmetry, are searched for as one; what is left is bound by the number
 of pairs that there are, and a search for more than `limit` pairs stops with an error.
