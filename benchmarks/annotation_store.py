@@ -32,27 +32,28 @@ _CORNERS = 23
 _VIEWS = 300
 _SHOWN = 2000
 _PER_PX = 1e-4
-_PROCESSES, _EDITS = 8, 2000
+_PROCESSES = 8
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=1_000_000)
+    parser.add_argument("--edits", type=int, default=2000, help="of each of the processes")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--data", type=Path, help="not used; every benchmark takes it")
-    parser.add_argument("--edit", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--edit", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.edit:
         _edit(*arguments.edit)
         return
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         path = Path(folder) / "annotations.db"
-        lines = [machine(), "", *_measure(path, arguments.count)]
+        lines = [machine(), "", *_measure(path, arguments.count, arguments.edits)]
     print("\n".join(lines))
     keep("annotation_store", "\n".join(lines))
 
 
-def _measure(path: Path, count: int) -> Iterator[str]:
+def _measure(path: Path, count: int, edits: int) -> Iterator[str]:
     table, side = _polygons(count)
     size = table["geometry"].nbytes / 1e6
     with open_annotations(path) as store:
@@ -76,10 +77,10 @@ def _measure(path: Path, count: int) -> Iterator[str]:
         head = store.head()
         command = [sys.executable, "-m", "benchmarks.annotation_store", "--edit", str(path)]
         with _clock() as spent:
-            running = [subprocess.Popen([*command, str(n)]) for n in range(_PROCESSES)]
+            running = [subprocess.Popen([*command, str(n), str(edits)]) for n in range(_PROCESSES)]
             failed = sum(process.wait() != 0 for process in running)
         made = store.head() - head
-        yield f"{_PROCESSES} processes with {_EDITS:,} edits each, every one on disk by itself:"
+        yield f"{_PROCESSES} processes with {edits:,} edits each, every one on disk by itself:"
         yield f"  {made:,} events, {failed} processes failed, {spent[0]:.0f} s"
         yield f"  {made / spent[0]:,.0f} edits per second"
 
@@ -109,12 +110,12 @@ def _polygons(count: int) -> tuple[pa.Table, float]:
     return ANNOTATIONS.from_columns(columns), side
 
 
-def _edit(where: str, number: str) -> None:
+def _edit(where: str, number: str, edits: str) -> None:
     """Relabel annotations that others relabel as well; stale edits are repeated."""
     draw = np.random.default_rng(int(number))
     with open_annotations(where) as store:
         names = store.current("slide", limit=1000)["annotation"].to_pylist()
-        for step in range(_EDITS):
+        for step in range(int(edits)):
             name = names[draw.integers(len(names))]
             while True:
                 edit = Edit(name, "relabel", store.head(), {"labels": [f"{number}/{step}"]})
