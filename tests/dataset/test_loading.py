@@ -58,6 +58,9 @@ def test_filters_choose_items(version):
         "nuclei.v1/aa/7",
     ]
     assert len(version.select(["val", "test"], "M")) == 8
+    tiles = version.select(scale="M")
+    assert tiles.index.find(["cc_M_0_0", "aa_M_64_0"]).tolist() == [8, 1]
+    assert tiles.rows([8, 1])["item"].to_pylist() == ["cc_M_0_0", "aa_M_64_0"]
     assert version.select(kind="cell").ids.to_pylist() == ["nuclei.v1/aa/7"]
     assert len(version.select(side_px=32)) == 2
     assert len(version.select(scale="M", labelled=True)) == 4

@@ -42,6 +42,7 @@ class Searched:
 
     def __init__(self, regions: pa.Table) -> None:
         self._by_image: dict[str, list[Region]] = {}
+        self._areas: dict[tuple[str, str], shapely.Geometry] = {}
         for row in regions.to_pylist():
             if row["image"] is None:
                 continue
@@ -59,15 +60,14 @@ class Searched:
         """The regions of an image."""
         return self._by_image.get(image or "", ())
 
-    def area(self, image: str | None, wanted: Sequence[str]) -> shapely.Geometry:
-        """Where everything of each wanted class was annotated, level-0 px; empty if nowhere."""
-        if not wanted:
-            return shapely.Polygon()
-        areas = [
-            shapely.union_all([one.shape for one in self.of(image) if name in one.classes])
-            for name in wanted
-        ]
-        return shapely.intersection_all(areas)
+    def area(self, image: str | None, name: str) -> shapely.Geometry:
+        """Where everything of a class was annotated, level-0 px; empty if nowhere."""
+        key = image or "", name
+        if key not in self._areas:
+            shapes = [one.shape for one in self.of(image) if name in one.classes]
+            self._areas[key] = shapely.union_all(shapes)
+            shapely.prepare(self._areas[key])
+        return self._areas[key]
 
     def whole(self, images: Sequence[str | None], boxes: Floats, classes: Sequence[str]) -> Flags:
         """Of which classes everything was annotated all over an item, (N, C) bool.
@@ -84,7 +84,5 @@ class Searched:
             rows = np.flatnonzero((names == image) & placed)
             tiles = shapely.box(*boxes[rows].T)
             for at, name in enumerate(classes):
-                area = self.area(image, [name])
-                shapely.prepare(area)
-                found[rows, at] = shapely.covers(area, tiles)
+                found[rows, at] = shapely.covers(self.area(image, name), tiles)
         return found

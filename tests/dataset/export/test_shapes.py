@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import shapely
 import tifffile
 import yaml
 from PIL import Image
@@ -57,14 +58,14 @@ def test_coco_holds_shapes_in_the_pixels_of_the_item(version, coco):
     assert here[TUMOR]["bbox"] == [16, 16, 32, 32]
     assert here[TUMOR]["area"] == 1024
     assert (found.annToMask(here[TUMOR]) == _square(16, 16, 48, 48)).all()
-    assert here[TUMOR]["curatome"] == {"annotation": "tumor-1", "whole": True}
+    assert (here[TUMOR]["annotation"], here[TUMOR]["truncated"]) == ("tumor-1", False)
     assert (found.annToMask(here[STROMA]) == STROMA_IN_0).all()
     assert here[STROMA]["area"] == 14 * 30 - 25
     assert here[STROMA]["bbox"] == [50, 10, 14, 30]
     right = _of(found, images["aa_M_64_0"], crowd=False)
     assert set(right) == {STROMA}
     assert (found.annToMask(right[STROMA]) == _square(0, 10, 16, 40)).all()
-    assert right[STROMA]["curatome"]["whole"] is False
+    assert right[STROMA]["truncated"] is True
     point = _of(found, images["aa_M_64_64"], crowd=False)[MITOSIS]
     assert point["keypoints"] == [36, 36, 2]
     image = np.asarray(Image.open(coco[0] / "train/aa_M_0_0.png"))
@@ -115,9 +116,13 @@ def test_coco_names_what_it_cannot_hold(coco):
 
 
 def test_our_own_reader_takes_the_regions_back(coco):
-    frames = Frames([Frame(n, n, SIDE, SIDE) for n in ("aa_M_0_0.png", "aa_M_0_64.png")])
+    names = [one.name for one in (coco[0] / "train").iterdir()]
+    frames = Frames([Frame(name, name, SIDE, SIDE) for name in names])
     read = format_named("coco").read(coco[0] / "annotations/train.json", frames, Options())
     assert [set(one["classes"]) for one in read.regions] == [set(CLASSES)] * 2
+    assert {one["image"] for one in read.regions} == {"aa_M_0_0.png", "aa_M_0_64.png"}
+    shapes = [shapely.from_wkb(one["geometry"]) for one in read.regions]
+    assert all(one.equals(shapely.box(0, 0, SIDE, SIDE)) for one in shapes)
 
 
 @pytest.mark.parametrize("name", ["masks-png", "masks-ome"])

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from curatome.annotations.exhaustive import MEMBER
+from curatome.annotations.exhaustive import EXHAUSTIVE, MEMBER, plain
 from curatome.annotations.formats.rows import OURS
 from curatome.annotations.formats.run_lengths import packed
 from curatome.dataset.export.base import Entry, Export, Job, write_image
@@ -84,7 +84,7 @@ class _File:
                 "file_name": entry.file,
                 "width": scene.side,
                 "height": scene.side,
-                OURS: entry.plain(),
+                "item": entry.plain(),
             }
         )
         for one in scene.objects:
@@ -102,8 +102,8 @@ class _File:
         if len(placed.labels) > 1:
             told = f'COCO has one category; of {", ".join(placed.labels)}, "{name}" was kept.'
             self._scenes.tell(placed, "labels", told)
-        said = {"annotation": placed.annotation, "whole": placed.whole}
-        self._append(image, name, _drawn(placed, scene.side) | {"iscrowd": 0, OURS: said})
+        said = {"iscrowd": 0, "truncated": not placed.whole, "annotation": placed.annotation}
+        self._append(image, name, _drawn(placed, scene.side) | said)
 
     def _unsearched(self, image: int, scene: Scene) -> None:
         """Crowds where a class was not searched for, and outlines of where it was."""
@@ -114,11 +114,14 @@ class _File:
                 together.setdefault(shapely.to_wkb(shapely.normalize(area)), []).append(name)
             self._crowd(image, scene.unknown([name]), [name])
         for wkb, classes in together.items():
-            shape = shapely.geometry.mapping(shapely.from_wkb(wkb))
-            file = self._images[-1]["file_name"]
-            region = {"region": None, "geometry": shape, "classes": classes, "image": file}
-            kind = "polygon" if shape["type"] == "Polygon" else "multipolygon"
-            self._regions.append(region | {"kind": kind})
+            whole = shapely.from_wkb(wkb).geom_type == "Polygon"
+            region = {
+                **dict.fromkeys(EXHAUSTIVE.schema.names),
+                "kind": "polygon" if whole else "multipolygon",
+                "geometry": wkb,
+                "classes": classes,
+            }
+            self._regions.append(plain(region, self._images[-1]["file_name"]))
 
     def _crowd(self, image: int, mask: npt.NDArray[np.bool_], classes: Any) -> None:
         if mask.any():

@@ -79,15 +79,13 @@ def _write_file(
 ) -> None:
     """One file, full or the last."""
     number = {name: at for at, name in enumerate(classes)}
-    held, rest = [source[0]], source[1]
-    size = 0
+    first, rest = source
+    held, size = [first, *islice(rest, _GROUP - 1)], 0
     with (
         new_file(path) as stream,
         pq.ParquetWriter(stream, schema, compression="zstd", use_dictionary=False) as writer,
     ):
         while held:
-            if size < _BYTES:
-                held += islice(rest, _GROUP - len(held))
             rows = [_row(one, number) for one in held]
             writer.write_table(pa.Table.from_pylist(rows, schema))
             size += sum(len(one.data) for one in held)

@@ -97,7 +97,7 @@ class Scenes:
         moved = _Moved(box, (side / width, side / height))
         searched = {}
         for name in self._job.classes:
-            area = moved(self._job.version.searched.area(row["slide"], [name]))
+            area = moved(self._job.version.searched.area(row["slide"], name))
             if area.area > _LEAST:
                 searched[name] = area
         sure, unsure = (one.on(row["slide"], moved) for one in (self._sure, self._unsure))
