@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from curatome.dataset.versions.freezing import PROTOCOL
 from curatome.dataset.versions.log import find_version
 from curatome.dataset.versions.model import INFO_FILE, VersionInfo, read_info
 from curatome.errors import VersionError
-from curatome.tiles.index import Rows, TileIndex, TileTable
+from curatome.tiles.index import Rows, TileIndex
 
 Flags = npt.NDArray[np.bool_]
 FOLDER = "versions"
@@ -239,23 +239,24 @@ class Selection:
         searched = self.version.searched
         if not searched:
             return None
-        parts = []
-        for table in self._parts(_PLACE):
-            boxes = boxes_of(table)
-            parts.append(searched.whole(table["slide"].to_pylist(), boxes, self.classes))
-        return np.concatenate(parts)
+        return np.concatenate(
+            [
+                searched.whole(part["slide"].to_pylist(), boxes_of(part), self.classes)
+                for _, part in self.groups(_PLACE)
+            ]
+        )
+
+    def groups(self, columns: Sequence[str]) -> Iterator[tuple[int, pa.Table]]:
+        """Columns of all items, part by part in order, and the position that each begins at."""
+        rows = self.index.rows
+        for place, part in self.index.table.groups(columns):
+            first, last = np.searchsorted(rows, [place.start, place.stop]).tolist()
+            if first < last:
+                chosen = part.take(pa.array(rows[first:last] - place.start))
+                yield first, chosen.cast(_plain(chosen.schema))
 
     def _column(self, name: str) -> pa.ChunkedArray:
-        return pa.concat_tables(self._parts([name]))[name]
-
-    def _parts(self, columns: list[str]) -> list[pa.Table]:
-        table: TileTable = self.index.table
-        parts = []
-        for place, part in table.groups(columns):
-            first, last = np.searchsorted(self.index.rows, [place.start, place.stop])
-            chosen = part.take(pa.array(self.index.rows[first:last] - place.start))
-            parts.append(chosen.cast(_plain(chosen.schema)))
-        return parts
+        return pa.concat_tables([part for _, part in self.groups([name])])[name]
 
 
 def boxes_of(items: pa.Table) -> npt.NDArray[np.float64]:

@@ -35,6 +35,8 @@ from curatome.tiles.shuffle import shuffled
 Tensors = dict[str, torch.Tensor]
 Transform = Callable[[Tensors], Any]
 
+_AT_ONCE = 1 << 14  # places of an order that are computed together
+
 
 class VersionDataset(data.Dataset[Any]):
     """Samples by number, `{"image", "labels", "known", "position"}`.
@@ -96,11 +98,12 @@ class EpochSampler(data.Sampler[int]):
         return self._count // self._share.ranks
 
     def __iter__(self) -> Iterator[int]:
-        places = np.arange(self._done, len(self), dtype=np.int64)
-        places = places * self._share.ranks + self._share.rank
-        if self._seed is not None:
-            places = shuffled(places, self._count, self._seed, self._epoch)
-        return iter(places.tolist())
+        for first in range(self._done, len(self), _AT_ONCE):
+            places = np.arange(first, min(first + _AT_ONCE, len(self)), dtype=np.int64)
+            places = places * self._share.ranks + self._share.rank
+            if self._seed is not None:
+                places = shuffled(places, self._count, self._seed, self._epoch)
+            yield from places.tolist()
 
     def start(self, epoch: int, samples: int = 0) -> None:
         """Go to an epoch, and past so many samples of the rank; call it before every epoch."""

@@ -70,13 +70,13 @@ def annotations() -> list[dict]:
         shapely.box(100, 20, 160, 80).exterior, [shapely.box(110, 30, 120, 40).exterior]
     )
     return [
-        _annotation("tumor-1", "polygon", shapely.box(32, 32, 96, 96), ["tumor"]),
-        _annotation("stroma-1", "polygon", stroma, ["stroma"]),
-        _annotation("mitosis-1", "point", shapely.Point(200, 200), ["mitosis"]),
-        _annotation("line-1", "line", shapely.LineString([(5, 5), (9, 9)]), ["tumor"]),
-        _annotation("whole-1", "whole", None, ["tumor"]),
-        _annotation("guess-1", "box", shapely.box(0, 0, 20, 20), ["stroma"], basis="proposed"),
-        _annotation(
+        annotation("tumor-1", "polygon", shapely.box(32, 32, 96, 96), ["tumor"]),
+        annotation("stroma-1", "polygon", stroma, ["stroma"]),
+        annotation("mitosis-1", "point", shapely.Point(200, 200), ["mitosis"]),
+        annotation("line-1", "line", shapely.LineString([(5, 5), (9, 9)]), ["tumor"]),
+        annotation("whole-1", "whole", None, ["tumor"]),
+        annotation("guess-1", "box", shapely.box(0, 0, 20, 20), ["stroma"], basis="proposed"),
+        annotation(
             "unsure-1", "polygon", shapely.box(140, 100, 160, 120), ["tumor"], cannot_judge=True
         ),
     ]
@@ -96,7 +96,8 @@ def _region(name, image, kind, geometry, classes) -> dict:
     return {"region": name, **place, "classes": list(classes), **same}
 
 
-def _annotation(name, kind, shape, labels, **said) -> dict:
+def annotation(name, kind, shape, labels, **said) -> dict:
+    """A row of `tables.ANNOTATIONS` on slide `aa`."""
     plain = {
         "annotation": name,
         "image": "aa",

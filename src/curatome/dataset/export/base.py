@@ -17,9 +17,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from curatome.dataset.manifest import ROW_HASH
 from curatome.dataset.opening import Selection, VersionItems
 from curatome.durable import write_file
+from curatome.tables import ITEMS
+from curatome.tiles.index import Rows
 from curatome.tiles.reader import TileReader
 
 _TOGETHER = 256  # images in memory at a time
@@ -82,7 +83,7 @@ class Entry:
         return {**found, "labels": list(self.labels), "known": list(self.known)}
 
 
-_OF_STORAGE = ("shard", "offset", "length", "split", ROW_HASH)
+_OF_STORAGE = ("shard", "offset", "length", "split")
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,9 +115,7 @@ class Job:
         kept = [at for at, name in enumerate(selection.classes) if name in self.classes]
         names = np.array([selection.classes[at] for at in kept], object)
         try:
-            for start in range(0, len(selection), _TOGETHER):
-                at = np.arange(start, min(start + _TOGETHER, len(selection)), dtype=np.int64)
-                rows = selection.rows(at).to_pylist()
+            for at, rows in _parts(selection):
                 images = reader.encoded(at)
                 labels = selection.targets(at)[:, kept]
                 known = selection.known(at)[:, kept]
@@ -126,6 +125,14 @@ class Job:
                 self.tick(len(at), sum(map(len, images)))
         finally:
             reader.close()
+
+
+def _parts(selection: Selection) -> Iterator[tuple[Rows, list[dict[str, Any]]]]:
+    """Positions and rows of all items, some at a time."""
+    for first, table in selection.groups(ITEMS.schema.names):
+        for start in range(0, len(table), _TOGETHER):
+            rows = table.slice(start, _TOGETHER).to_pylist()
+            yield np.arange(first + start, first + start + len(rows), dtype=np.int64), rows
 
 
 class Export(Protocol):
