@@ -72,12 +72,12 @@ def _tell(entry: Entry, scene: Scene, job: Job) -> None:
 
 
 def _about(job: Job) -> str:
-    """data.yaml; JSON's strings are YAML's. Splits have to be named, even where there is none."""
+    """data.yaml; JSON's strings are YAML's. Without a key `path`, paths begin where the file lies."""
     order = [name for name in _USUAL if name in job.splits]
     order += [name for name in job.splits if name not in order]
     splits = "".join(f"{json.dumps(name)}: {json.dumps(f'images/{name}')}\n" for name in order)
     names = "".join(f"  {at}: {json.dumps(name)}\n" for at, name in enumerate(job.classes))
-    return f"path: .\n{splits}names:\n{names}"
+    return f"{splits}names:\n{names}"
 
 
 EXPORT: Export = Yolo()
