@@ -72,7 +72,7 @@ def _tell(entry: Entry, scene: Scene, job: Job) -> None:
 
 
 def _about(job: Job) -> str:
-    """data.yaml; JSON's strings are YAML's. Without a key `path`, paths begin where the file lies."""
+    """data.yaml, in which JSON's strings are YAML's; without `path`, paths begin where it lies."""
     order = [name for name in _USUAL if name in job.splits]
     order += [name for name in job.splits if name not in order]
     splits = "".join(f"{json.dumps(name)}: {json.dumps(f'images/{name}')}\n" for name in order)
