@@ -30,7 +30,7 @@ def size_ratios(
     """How much larger the objects of each slide are than those of the same class elsewhere.
 
     Of each class, the logarithm of the median of a slide is compared with the median of those of
-    all other slides; the median over classes, weighted by objects, is the slide's.
+    all other slides; the mean over classes, weighted by objects, is the slide's.
 
     Args:
         sizes: (N,) diameters, µm.
@@ -52,9 +52,7 @@ def size_ratios(
     out = {}
     for slide, found in parts.items():
         gaps, weights = (np.array(column, np.float64) for column in zip(*found, strict=True))
-        order = np.argsort(gaps)
-        middle = np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)
-        out[slide] = (math.exp(gaps[order][middle]), int(weights.sum()))
+        out[slide] = (math.exp(float(np.average(gaps, weights=weights))), int(weights.sum()))
     return out
 
 

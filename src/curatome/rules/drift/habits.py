@@ -173,7 +173,7 @@ MIX = Rule(
     fix="Compare cases of before and after side by side. If the reader has changed, have some of "
     "the earlier ones read again; if the guideline has, say so with `curatome guideline bump`.",
     method=_SERIES,
-    promise="a share that doubles from 20 to 40 % in the middle of 40 cases of 20 objects each",
+    promise="a share that grows from 20 to 50 % in the middle of 40 cases of 20 objects each",
     settings={
         "alpha": _ALPHA,
         "least_change": (0.1, "least change of a share; less hardly changes what a model learns"),

@@ -117,7 +117,7 @@ VOCABULARY = Rule(
     "letters, a fifth where a letter is another one, else half. Readers are compared by case and "
     "spaces only; classes are left to SYN020 where the protocol defines them.",
     promise="every value that differs in case or separators, and every doubled or lost letter "
-    "within a word of four letters or more, where one in ten or fewer is written so",
+    "inside a word of five letters or more, where one in ten or fewer is written so",
     look=_drift,
 )
 RULES = (VOCABULARY,)
