@@ -167,3 +167,17 @@ def test_real_tiles_are_found_again_and_not_mistaken(data):
     assert both.symmetry.tolist() == [k % 8 for k in range(len(images))]
     assert similarities(both, (images + copies).__getitem__).min() >= LEAST_SIMILARITY
     assert np.unique(turned_hashes(hashes)).size > 8 * len(images) - 20
+
+
+def test_edges_of_two_pen_strokes_are_no_duplicates():
+    """One shape and hardly any detail, but black and red."""
+    y, x = np.mgrid[:96, :96]
+    stroke = (x + 0.2 * y < 50)[..., None]
+    paper = np.full((96, 96, 3), 240, np.uint8)
+    black, red, pale = (
+        np.where(stroke, np.array(ink, np.uint8), paper)
+        for ink in ((30, 30, 32), (200, 30, 60), (36, 36, 40))
+    )
+    images = [black, red, pale]
+    pairs = near_duplicates(["black", "red", "pale"], perceptual_hash(images), images.__getitem__)
+    assert {(row["first"], row["second"]) for row in pairs.to_pylist()} == {("black", "pale")}
