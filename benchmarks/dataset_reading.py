@@ -6,8 +6,8 @@ Cuts 256 px tiles (JPEG 90, 4:2:0) from a real slide, freezes a version, and exp
 WebDataset, Hugging Face dataset and loose files with a CSV. Every way then reads the same tiles
 with their labels, shuffled, in batches of 64 as uint8 tensors or arrays, with two workers on two
 cores: processes of PyTorch's DataLoader, or threads where the name says so. One epoch goes before,
-the next is timed; starting the workers of an epoch counts where a way starts them anew. The ways
-take turns, and ratios are medians over turns of one beside the other, since machines are noisy.
+the next is timed; workers stay from one to the next. The ways take turns, and ratios are medians
+over turns of one beside the other, since machines are noisy.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def make(folder: Path, data: Path, wanted: int) -> int:
     from curatome.project import create_project, open_project
     from curatome.workflows.add import add_slides
     from curatome.workflows.build import build_project
+    from curatome.workflows.create_version import create_version
     from curatome.workflows.export_dataset import export_version
-    from curatome.workflows.versions import create_version
 
     create_project(folder / "project", PROTOCOL)
     table = folder / "slides.csv"

@@ -169,6 +169,10 @@ def test_batches_are_the_same_for_every_number_of_workers(version, tiles, worker
         _check(version, tiles, batch)
     assert [batch["position"].tolist() for batch in batches] == alone
     assert loader.state_dict() == {"epoch": 1, "batch": 0}
+    second = [batch["position"].tolist() for batch in loader]  # by the same processes
+    reader = VersionBatches(tiles, 5, seed=3)
+    reader.start(1)
+    assert second == [batch["position"].tolist() for batch in reader] != alone
 
 
 def test_a_loader_goes_on_where_another_stood_with_other_workers(tiles):

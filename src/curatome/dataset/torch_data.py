@@ -151,7 +151,9 @@ class VersionBatches(data.IterableDataset[Any]):
         )
         self._share = share or this_rank()
         self._transform = transform
-        self._epoch = self._first = 0
+        # Epoch and first batch, in memory that the loader's workers share.
+        self._at = torch.zeros(2, dtype=torch.int64)
+        self._at.share_memory_()  # type: ignore[no-untyped-call]
         self._count = self._reader(share=self._share).batches
 
     def __len__(self) -> int:
@@ -164,7 +166,8 @@ class VersionBatches(data.IterableDataset[Any]):
         if worker is not None:
             share = replace(share, worker=worker.id, workers=worker.num_workers)
         reader = self._reader(share=share)
-        reader.start(self._epoch, self._first)
+        epoch, first = self._at.tolist()
+        reader.start(epoch, first)
         try:
             for batch in reader:
                 tensors = {
@@ -174,14 +177,15 @@ class VersionBatches(data.IterableDataset[Any]):
                 yield self._transform(tensors) if self._transform else tensors
         finally:
             reader.close()
-        self.start(self._epoch + 1)
+        if worker is None:
+            self.start(epoch + 1)
 
     def start(self, epoch: int, batch: int = 0) -> None:
-        """Go to an epoch, and past so many batches of the rank; call it outside of the loader.
+        """Go to an epoch, and past so many batches of the rank.
 
-        `Loader` does so by itself.
+        With loading processes, call it before every epoch; `Loader` does so by itself.
         """
-        self._epoch, self._first = epoch, batch
+        self._at[0], self._at[1] = epoch, batch
 
 
 class Loader:
@@ -192,16 +196,17 @@ class Loader:
 
     Args:
         batches: what to load.
-        workers: loading processes; 0 loads in this one.
+        workers: loading processes, which stay from epoch to epoch; 0 loads in this one.
         options: of `torch.utils.data.DataLoader`, such as `pin_memory` or `prefetch_factor`.
     """
 
     def __init__(self, batches: VersionBatches, workers: int = 0, **options: Any) -> None:
-        if options.get("persistent_workers"):
-            raise ValueError("persistent workers cannot be told where to go on. Leave them out.")
         self._batches = batches
         self._loader: data.DataLoader[Any] = data.DataLoader(
-            batches, batch_size=None, num_workers=workers, **options
+            batches,
+            batch_size=None,
+            num_workers=workers,
+            **{"persistent_workers": workers > 0, **options},
         )
         self._epoch = self._done = 0
 
