@@ -12,6 +12,7 @@ from curatome.rules.clean.edges import OFFSETS, closed_paths, drops
 from curatome.rules.clean.likeness import Contrast, Cover, Floats, Pixels, Reals, Shapes
 from curatome.rules.clean.profiles import PLACES, POINTS, contours, profiles
 
+ACROSS_PX = (-3.5, -2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5)
 _RING = (2.0, 7.0)
 """Outside the line, px: what lies around an object."""
 _LEAST_CONTRAST = 0.25
@@ -39,6 +40,7 @@ class Fit:
         inner: (M,) how much the 2 px inside the line look like what lies around.
         deeper: (M,) the same of the 3 px inside the line.
         outer: (M,) how much the 2 px outside the line look like the object.
+        across: (M, 8) mean likeness at `ACROSS_PX` from the line.
         contrast: (M,) between object and surroundings, 1 is usual on the image.
     """
 
@@ -52,6 +54,7 @@ class Fit:
     inner: Floats
     deeper: Floats
     outer: Floats
+    across: Floats
     contrast: Floats
 
     def __len__(self) -> int:
@@ -105,6 +108,7 @@ def fit(rgb: Pixels, shapes: Shapes, where: Cover, seen: Contrast) -> Fit:
         inner=1 - _band(along, -2, -0.1),
         deeper=1 - _band(along, -3, -0.1),
         outer=_band(along, 0.1, 2),
+        across=np.stack([_band(along, t - 0.3, t + 0.3) for t in ACROSS_PX], axis=1),
         contrast=contrast,
     )
 

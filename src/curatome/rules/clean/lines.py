@@ -15,6 +15,9 @@ from curatome.rules.clean.profiles import POINTS
 from curatome.rules.clean.scores import displacement, looseness, tightness
 from curatome.rules.rule import Inputs, Rule
 
+_LEANING = 0.5
+"""Shift over offset; an object that a shifted line hardly meets has a large offset as well."""
+
 
 def _loose(inputs: Inputs) -> Iterator[Finding]:
     for part in _parts(inputs):
@@ -55,27 +58,33 @@ def _is_loose(part: Measured, inputs: Inputs) -> Flags:
     fit = part.fit
     far = fit.offset >= _least(part, inputs)
     out: Flags = far & _seen(part, inputs) & (looseness(fit) >= number(inputs, "score"))
-    return out & (fit.offset >= _moved(part))
+    return out & ~_leans(part)
 
 
 def _is_tight(part: Measured, inputs: Inputs) -> Flags:
     fit = part.fit
     far = -fit.offset >= _least(part, inputs)
     out: Flags = far & _seen(part, inputs) & (tightness(fit) >= number(inputs, "score"))
-    return out & (-fit.offset >= _moved(part))
+    return out & ~_leans(part)
 
 
 def _is_cut(part: Measured, inputs: Inputs) -> Flags:
-    """The object goes on beyond a quarter of the line; not where the line lies beside it."""
-    goes_on = part.fit.beyond >= number(inputs, "beyond")
-    out: Flags = goes_on & (part.fit.at_line >= number(inputs, "at_line"))
+    """The object goes on beyond a quarter of the line, and the rest of the line is its edge."""
+    fit = part.fit
+    goes_on = (fit.beyond >= number(inputs, "beyond")) & (fit.misfit >= number(inputs, "misfit"))
+    out: Flags = goes_on & (fit.at_line >= number(inputs, "at_line"))
     return out
 
 
 def _is_shifted(part: Measured, inputs: Inputs) -> Flags:
-    fit, moved = part.fit, _moved(part)
-    far = (moved >= _least(part, inputs)) & (moved > np.abs(fit.offset))
-    out: Flags = far & _seen(part, inputs) & (displacement(fit) >= number(inputs, "score"))
+    far = (_moved(part) >= _least(part, inputs)) & _leans(part)
+    out: Flags = far & _seen(part, inputs) & (displacement(part.fit) >= number(inputs, "score"))
+    return out
+
+
+def _leans(part: Measured) -> Flags:
+    """More beside its object than too wide or too small: one outline has one of these faults."""
+    out: Flags = _moved(part) >= _LEANING * np.abs(part.fit.offset)
     return out
 
 
@@ -141,7 +150,7 @@ _COMMON: dict[str, tuple[float | str, str]] = {
                   "by neighbors"),
     "least_px": (1.5, "of the reduced image: a line drawn by hand is no better"),
     "part": (0.12, "of the object's radius: less is of no consequence for its area"),
-    "score": (0.9, "how sure it must be, 0 to 1"),
+    "score": (0.8, "how sure it must be, 0 to 1"),
 }  # fmt: skip
 LOOSE = Rule(
     code="CLN001",
@@ -178,7 +187,9 @@ TIGHT = Rule(
     look=_tight,
     settings={
         **_COMMON,
-        "beyond": (0.5, "likeness beyond a quarter of the line, 1 is as the object's core"),
+        "beyond": (0.35, "likeness beyond a quarter of the line, 1 is as the object's core"),
+        "misfit": (0.45, "px of the reduced image by which the edge leaves the line there; a "
+                         "neighbor that touches leaves none"),
         "at_line": (0.3, "drop of likeness across the line on the whole, so that it is an outline "
                          "of the object but for that part"),
     },

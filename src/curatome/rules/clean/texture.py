@@ -17,6 +17,7 @@ Reals = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
+_END = 0.05
 _FEW = 0.05
 """Lags with fewer pairs, as a part of those that an endless field has, are left out."""
 
@@ -47,9 +48,13 @@ class Correlogram:
 
     @property
     def integral_range(self) -> float:
-        """∫ ρ over the plane up to where ρ first reaches 0, px²: a lower bound if it does not."""
-        zero = np.flatnonzero(self.rho <= 0)
-        end = int(zero[0]) if len(zero) else len(self.rho)
+        """∫ ρ over the plane up to where ρ first falls to `_END`, px².
+
+        What lies beyond is noise for most: it is 5 % of the range of a Gaussian correlation, and
+        20 % of that of an exponential one. Where ρ never falls so far, it is a lower bound.
+        """
+        low = np.flatnonzero(self.rho <= _END)
+        end = int(low[0]) if len(low) else len(self.rho)
         rings = 2 * np.pi * self.lag[:end] * self.rho[:end]
         # The middle pixel is a disk of radius one half.
         return float(np.pi / 4 + rings[1:].sum())

@@ -136,7 +136,7 @@ ODD = Rule(
     "each side of the median by the median distance (10.1080/01621459.1993.10476408). Areas are "
     "compared in µm² over the whole dataset; on images without a scale, in px within the image.",
     promise="Areas 8 times larger or smaller than their class's median, in a class whose areas "
-    "differ by less than a factor of 1.6 (one standard deviation).",
+    "differ by a factor of up to 1.5 (one standard deviation).",
     look=_odd,
     settings={
         "z": (4.0, "standard deviations from the median; of 100,000 normal values six lie beyond"),

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import shapely
+from scipy.ndimage import gaussian_filter
+
+from curatome.rules.rule import Inputs
+from curatome.rules.size.regions import SMALL, TRANSITION
+from tests.rules.clean.pictures import given, stained
+from tests.rules.datasets import annotations_of, looked, protocol_of, slides_of
+
+
+def textured(scale_px, seed=1, side=600):
+    """Tissue whose stain varies over a known distance; 2 µm/px."""
+    rng = np.random.default_rng(seed)
+    field = gaussian_filter(rng.standard_normal((side, side)), scale_px, mode="wrap")
+    stain = 0.4 + 0.1 * field / field.std()
+    return stained(np.maximum(stain, 0.02), np.full((side, side), 0.2), noise=0.0)
+
+
+def squares(sides_um, mpp=2.0):
+    """Squares in a row from the left, and one large one below."""
+    out, x = [], 10.0
+    for side in sides_um:
+        out.append(shapely.box(x, 10, x + side / mpp, 10 + side / mpp))
+        x += side / mpp + 10
+    return [*out, shapely.box(10, 200, 590, 590)]
+
+
+@pytest.mark.parametrize("scale_px", [4, 8])
+def test_the_integral_range_is_the_textures(scale_px):
+    """4 π s², whatever the region."""
+    regions = squares([70.0])
+    (found,) = looked(SMALL, given(textured(scale_px), regions, ["tumor"] * 2, 2.0), pieces=1e9)[:1]
+    assert found.evidence["integral_range_um2"] == pytest.approx(
+        4 * np.pi * (2 * scale_px) ** 2, rel=0.25
+    )
+    assert found.evidence["correlation_um"] == pytest.approx(4 * scale_px, rel=0.1)
+
+
+def test_a_region_of_one_piece_is_too_small_and_one_of_many_is_not():
+    """s = 8 px = 16 µm: A = 3,217 µm², and 4 A are 113 µm squared."""
+    regions = squares([80.0, 170.0])
+    (found,) = looked(SMALL, given(textured(8), regions, ["tumor"] * 3, 2.0))
+    assert found.evidence["annotation"] == "a0"
+    assert "room for" in found.message
+
+
+def test_fine_texture_lets_regions_be_small():
+    assert not looked(SMALL, given(textured(2), squares([80.0, 170.0]), ["tumor"] * 3, 2.0))
+
+
+def test_objects_are_no_regions():
+    cells = [shapely.Point(30 + 30 * k, 30).buffer(5) for k in range(10)]
+    assert not looked(SMALL, given(textured(8), cells, ["tumor"] * 10, 2.0))
+
+
+@pytest.mark.parametrize(("ranges", "least"), [(1.0, 0.95), (2.0, 0.95)])
+def test_promise_of_small_regions(ranges, least):
+    """Squares of so many integral ranges among large regions, fresh textures."""
+    hit = wrong = 0
+    for seed in range(1001, 1011):
+        side = np.sqrt(ranges * 4 * np.pi) * 16.0
+        found = looked(SMALL, given(textured(8, seed), squares([side]), ["tumor"] * 2, 2.0))
+        names = {one.evidence["annotation"] for one in found}
+        hit += "a0" in names
+        wrong += len(names - {"a0"})
+    assert hit / 10 >= least
+    assert hit / (hit + wrong) >= 0.9
+
+
+def beside(gap_um, labels=("tumor", "stromal"), more=()):
+    """Two squares of 200 µm with a gap; 1 µm/px."""
+    rows = [
+        {"annotation": "a", "shape": shapely.box(0, 0, 200, 200), "labels": [labels[0]]},
+        {
+            "annotation": "b",
+            "shape": shapely.box(200 + gap_um, 0, 400 + gap_um, 200),
+            "labels": [labels[1]],
+        },
+        *more,
+    ]
+    slides = slides_of([{"slide": "s", "mpp_x": 1.0, "mpp_y": 1.0}])
+    return Inputs(protocol_of(), slides=slides, annotations=annotations_of(rows))
+
+
+@pytest.mark.parametrize("gap", [0.0, 10.0, 29.0])
+def test_neighbors_without_a_transition_are_noted(gap):
+    (found,) = looked(TRANSITION, beside(gap))
+    assert f"stromal and tumor lie side by side 1 time, at most {gap:.0f} µm apart" in found.message
+    assert found.evidence["first"] == [["a", "b"]]
+
+
+def test_regions_far_apart_or_of_one_class_are_not():
+    assert not looked(TRANSITION, beside(31.0))
+    assert not looked(TRANSITION, beside(10.0, ("tumor", "tumor")))
+
+
+def test_an_annotated_transition_is_good():
+    strip = {"shape": shapely.box(200, 0, 220, 200), "labels": ["mitosis"]}
+    wide = {"shape": shapely.box(600, 0, 900, 400), "labels": ["mitosis"]}
+    found = looked(TRANSITION, beside(20.0, more=[strip, wide]))
+    assert all(one.evidence["classes"] != ["stromal", "tumor"] for one in found)
+    assert looked(TRANSITION, beside(20.0, more=[wide]))
+
+
+def test_cells_have_no_transitions():
+    rows = [
+        {"shape": shapely.Point(10 * k, 0).buffer(4), "labels": [("tumor", "stromal")[k % 2]]}
+        for k in range(20)
+    ]
+    slides = slides_of([{"slide": "s", "mpp_x": 1.0, "mpp_y": 1.0}])
+    assert not looked(
+        TRANSITION, Inputs(protocol_of(), slides=slides, annotations=annotations_of(rows))
+    )
