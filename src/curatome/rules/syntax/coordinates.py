@@ -22,6 +22,9 @@ Floats = npt.NDArray[np.float64]
 
 _LEVELS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 """Downsamples that scanners' levels have."""
+_FEW = 10
+"""Shapes on an image below which their place says nothing of level or unit: a reader may have
+looked at one corner only."""
 _READINGS: Mapping[str, str] = {
     "axes": "x and y are swapped",
     "unit": "they are in micrometers, not in pixels",
@@ -99,8 +102,10 @@ def _doubt(some: Sequence[_Drawn]) -> Doubt | None:
     index = np.repeat(np.arange(len(some)), [len(one.bounds) for one in some])
     bounds = np.concatenate([one.bounds for one in some])
     found = coordinate_doubts(bounds, Ground.of(frames, index), Options())
+    few = len(bounds) < _FEW * len(some)
+    known = ("axes",) if few else tuple(_READINGS)
     # Shapes that leave their image are found one by one, by SYN007 and SYN008.
-    return next((doubt for doubt in found if doubt.about in _READINGS), None)
+    return next((doubt for doubt in found if doubt.about in known), None)
 
 
 def _in_corner(one: _Drawn) -> bool:
