@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
@@ -70,7 +71,7 @@ def _where(finding: Finding, image: str) -> str:
     about = finding.subject
     if about in (f"slide {image}", f"image {image}") or not image:
         about = ""
-    if about and about.rpartition(" ")[2] in finding.message:
+    if about and re.search(rf"\b{re.escape(about.rpartition(' ')[2])}\b", finding.message):
         about = ""
     told = " at ".join(part for part in (about, at) if part)
     return f"{told}: " if told else ""
