@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import shapely
 
 from curatome.findings import Finding, Severity
+from curatome.rules.measured import measured
 from curatome.rules.rule import Inputs, Rule
 
 Floats = npt.NDArray[np.float64]
@@ -75,9 +75,9 @@ def _cell_sized(medians: Mapping[int, tuple[float, float, int]]) -> bool:
 
 
 def _contradicted(inputs: Inputs) -> Iterator[Finding]:
-    table = inputs.annotations.filter(
-        pc.is_in(inputs.annotations["kind"], pa.array(["polygon", "multipolygon"]))
-    )
+    table = inputs.annotations.select(["image", "kind", "labels"])
+    table = table.append_column("area", pa.array(measured(inputs.annotations).area))
+    table = table.filter(pc.is_in(table["kind"], pa.array(["polygon", "multipolygon"])))
     row = pc.index_in(table["image"], inputs.slides["slide"].combine_chunks())
     table, row = table.filter(pc.is_valid(row)), row.drop_null()
     if not len(table):
@@ -87,9 +87,7 @@ def _contradicted(inputs: Inputs) -> Iterator[Finding]:
         inputs.slides["mpp_x"].to_numpy(zero_copy_only=False).astype(np.float64)
         * inputs.slides["mpp_y"].to_numpy(zero_copy_only=False).astype(np.float64)
     )
-    wkb = table["geometry"].to_numpy(zero_copy_only=False).astype(object)
-    sizes = 2 * np.sqrt(shapely.area(shapely.from_wkb(wkb, on_invalid="ignore")) / math.pi)
-    sizes = sizes * scale[at]
+    sizes = 2 * np.sqrt(table["area"].to_numpy() / math.pi) * scale[at]
     joined = pc.binary_join(table["labels"].combine_chunks().cast(pa.list_(pa.string())), ", ")
     kinds = joined.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
     sound = np.isfinite(sizes) & (sizes > 0)

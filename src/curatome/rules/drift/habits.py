@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import shapely
 
 from curatome.agreement.drift import CHANGES, change_points, follow, holm, quantities, stability
 from curatome.agreement.drift.series import Series
 from curatome.findings import Finding, Severity
+from curatome.rules.measured import measured
 from curatome.rules.rule import Inputs, Rule
 
 _LEAST_CASES = 5
@@ -28,7 +28,7 @@ def read_in_time(inputs: Inputs) -> pa.Table:
     Slides without a case are cases of their own; annotations without reader or time, proposals
     and those that the reader could not judge are left out.
     """
-    table = inputs.annotations
+    table = inputs.annotations.append_column("area", pa.array(measured(inputs.annotations).area))
     kept = pc.and_(pc.is_valid(table["reader"]), pc.is_valid(table["time"]))
     kept = pc.and_(kept, pc.not_equal(table["basis"], "proposed"))
     kept = pc.and_(kept, pc.and_(pc.is_valid(table["image"]), pc.invert(table["cannot_judge"])))
@@ -62,9 +62,7 @@ def _sizes(table: pa.Table, slides: pa.Table, row: pa.ChunkedArray) -> npt.NDArr
     at = row.to_numpy(zero_copy_only=False).astype(np.float64)
     mpp = np.where(np.isnan(at), np.nan, scale[np.nan_to_num(at).astype(np.int64)])
     areal = pc.is_in(table["kind"], pa.array(_AREAL)).to_numpy(zero_copy_only=False)
-    wkb = table["geometry"].to_numpy(zero_copy_only=False).astype(object)
-    area = shapely.area(shapely.from_wkb(np.where(areal, wkb, None), on_invalid="ignore"))
-    size = 2 * np.sqrt(np.abs(area) / math.pi) * mpp
+    size = 2 * np.sqrt(table["area"].to_numpy() / math.pi) * mpp
     return np.asarray(np.where(areal & (size > 0), size, np.nan), np.float64)
 
 

@@ -9,12 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import shapely
 
-from curatome.annotations.check import load_shapes
 from curatome.annotations.doubts import Ground, box_doubt, coordinate_doubts
 from curatome.annotations.formats.base import Doubt, Frame, Options
 from curatome.findings import Finding, Severity
+from curatome.rules.measured import measured
 from curatome.rules.rule import Inputs, Rule
 from curatome.rules.syntax.shapes import frames_of
 
@@ -43,14 +42,14 @@ class _Drawn:
 def _drawn(inputs: Inputs, kinds: Sequence[str] | None = None) -> Iterator[_Drawn]:
     """Each image of known size, with the bounds of its shapes that are sound."""
     frames = frames_of(inputs.slides)
-    table = inputs.annotations.select(["image", "kind", "geometry"])
-    table = table.filter(pc.is_valid(table["geometry"]))
+    table = inputs.annotations.select(["image", "kind"])
+    bounds = measured(inputs.annotations).bounds
+    sound: npt.NDArray[np.bool_] = np.asarray(np.isfinite(bounds).all(axis=1))
     if kinds is not None:
-        table = table.filter(pc.is_in(table["kind"], pa.array(kinds)))
-    if not len(table):
+        of_kind = pc.is_in(table["kind"], pa.array(kinds))
+        sound &= of_kind.to_numpy(zero_copy_only=False)
+    if not sound.any():
         return
-    bounds = np.concatenate([_bounds(part) for part in table.to_batches(max_chunksize=1 << 17)])
-    sound = np.isfinite(bounds).all(axis=1)
     encoded = table["image"].combine_chunks().dictionary_encode("encode")
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     order = np.argsort(codes, kind="stable")
@@ -58,14 +57,8 @@ def _drawn(inputs: Inputs, kinds: Sequence[str] | None = None) -> Iterator[_Draw
     for code, name in enumerate(encoded.dictionary.to_pylist()):
         rows = order[starts[code] : starts[code + 1]]
         frame = frames.find(name) if name is not None else None
-        if frame is not None:
+        if frame is not None and sound[rows].any():
             yield _Drawn(frame, bounds[rows[sound[rows]]])
-
-
-def _bounds(part: pa.RecordBatch) -> Floats:
-    shapes, _ = load_shapes(part["geometry"].to_numpy(zero_copy_only=False).astype(object))
-    found: Floats = shapely.bounds(shapes)
-    return found
 
 
 def _wrong_frame(inputs: Inputs) -> Iterator[Finding]:
