@@ -114,7 +114,7 @@ class Yolo:
         for stem, lines in files.items():
             write_file(folder / "labels" / f"{stem}.txt", "".join(f"{x}\n" for x in lines))
         listed = "".join(f"  {n}: {_quoted(name)}\n" for n, name in enumerate(names))
-        write_file(folder / "data.yaml", f"path: .\ntrain: images\nval: images\nnames:\n{listed}")
+        write_file(folder / "data.yaml", f"train: images\nval: images\nnames:\n{listed}")
         return losses
 
 
