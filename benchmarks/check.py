@@ -26,7 +26,7 @@ import shapely
 from benchmarks.recording import keep, machine
 
 from curatome.annotations.store import Act, Edit
-from curatome.project import Project, SlideEntry, create_project
+from curatome.project import Project, SlideEntry, create_project, open_project
 from curatome.rules.registry import all_rules
 from curatome.tables import ANNOTATIONS
 from curatome.units import Mpp
@@ -47,9 +47,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--data", type=Path, help="not used; every benchmark takes it")
+    parser.add_argument("--folder", type=Path, help="keeps the project here, or finds it there")
+    parser.add_argument("--only-make", action="store_true", help="make the project, no more")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        project = _project(Path(folder) / "p", arguments.count)
+        root = arguments.folder or Path(folder) / "p"
+        there = (root / "curatome.toml").exists()
+        project = open_project(root) if there else _project(root, arguments.count)
+        if arguments.only_make:
+            return
+        for path in (root / ".curatome").glob("check*"):
+            path.unlink()
         lines = [machine(), "", *_measure(project, arguments.count)]
     print("\n".join(lines))
     keep("check", "\n".join(lines))
