@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import shapely
-from scipy.ndimage import gaussian_gradient_magnitude, zoom
+from scipy.ndimage import gaussian_gradient_magnitude
 
 from curatome.rules.rule import PixelsOf
 from curatome.stain import optical_density
@@ -22,14 +22,13 @@ SIDE = 48
 """Pixels along a crop: 24 µm, a nucleus and what surrounds it."""
 _POINT_UM = 4.0
 """Radius of what a point stands for."""
-_GRID = 6
 
 
 def looks_of(table: pa.Table, shapes: Shapes, mpp: Floats, pixels: PixelsOf) -> Floats:
-    """(N, F) color, texture, size and a coarse picture of each object.
+    """(N, 16) color, texture and size of each object.
 
     Per channel of optical density the mean and deviation within the object and in the ring
-    around it; edges within; area and extent; and the density of the crop on a grid of 6 × 6.
+    around it; edges within; area and extent. Few numbers, since few objects are learned from.
 
     Args:
         table: rows of `tables.ANNOTATIONS`.
@@ -42,7 +41,7 @@ def looks_of(table: pa.Table, shapes: Shapes, mpp: Floats, pixels: PixelsOf) -> 
         _look(shape, scale, pixels, image)
         for shape, scale, image in zip(shapes, mpp, images, strict=True)
     ]
-    return np.stack(rows) if rows else np.zeros((0, 1))
+    return np.stack(rows) if rows else np.zeros((0, 16))
 
 
 def _look(shape: shapely.Geometry, scale: Floats, pixels: PixelsOf, image: str) -> Floats:
@@ -61,8 +60,7 @@ def _look(shape: shapely.Geometry, scale: Floats, pixels: PixelsOf, image: str) 
     size = np.array([(right - left) * scale[0], (bottom - top) * scale[1]])
     area = shape.area * scale[0] * scale[1]
     parts += [np.array([edges[inside].mean(), np.log(max(area, 1.0))]), np.log(size + 1.0)]
-    coarse = zoom(density.mean(axis=2), _GRID / np.array(density.shape[:2]), order=1)
-    return np.concatenate([*parts, coarse.ravel()])
+    return np.concatenate(parts)
 
 
 def _inside(
