@@ -3,8 +3,8 @@
     python -m benchmarks.memory [--data FOLDER] [--width 60000] [--height 40000] [--scales cpia]
 
 Writes slides of growing size, strip by strip, builds each with one and with two workers, and reads
-every child's high-water mark of resident memory (VmHWM) every 10 ms. The last size is the one
-asked for. Tissue fills an ellipse of a tenth of the slide's area; the rest is glass, as on real
+every child's high-water mark of resident memory (VmHWM) every 10 ms. A child that looked for
+tissue goes on to make tiles: its mark is reset in between. The last size is the one asked for. Tissue fills an ellipse of a tenth of the slide's area; the rest is glass, as on real
 slides. With `--data` the tissue is a piece of a real slide, else it is noise of tissue's color.
 """
 
@@ -55,7 +55,7 @@ class Peaks:
         survey: highest VmHWM of a child that looked for tissue, bytes.
         tiles: the same of a child that made tiles.
         supervisor: VmHWM of the process that ran the build.
-        children: how many children made tiles.
+        children: how many children there were while tiles were made.
         made: tiles made.
         seconds: time it took.
     """
@@ -113,11 +113,10 @@ def protocol(scales: str) -> str:
 
 
 class _Sampler(Silent):
-    """Reads the high-water mark of every child, and in which phase the child was first seen."""
+    """Reads the high-water mark of every child, phase by phase."""
 
     def __init__(self) -> None:
-        self.peak: dict[int, int] = {}
-        self.phase_of: dict[int, str] = {}
+        self.peak: dict[tuple[str, int], int] = {}
         self._phase = ""
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -125,6 +124,9 @@ class _Sampler(Silent):
 
     def start(self, phase: str, total: int, unit: str) -> None:  # noqa: ARG002
         """A phase begins."""
+        self._phase = ""  # nothing counts while marks are reset
+        for pid in children(os.getpid()):
+            Path(f"/proc/{pid}/clear_refs").write_text("5")  # VmHWM is what is resident now
         self._phase = phase
 
     def stop(self) -> None:
@@ -134,19 +136,19 @@ class _Sampler(Silent):
 
     def highest(self, phase: str) -> int:
         """The highest mark of the children of a phase."""
-        return max((self.peak[pid] for pid in self.of(phase)), default=0)
+        return max((self.peak[phase, pid] for pid in self.of(phase)), default=0)
 
     def of(self, phase: str) -> list[int]:
         """The children of a phase."""
-        return [pid for pid, seen in self.phase_of.items() if seen == phase]
+        return [pid for seen, pid in self.peak if seen == phase]
 
     def _watch(self) -> None:
         while not self._over.wait(0.01):
-            for pid in children(os.getpid()):
+            phase = self._phase
+            for pid in children(os.getpid()) if phase else ():
                 mark = high_water(pid)
-                if mark:
-                    self.phase_of.setdefault(pid, self._phase)
-                    self.peak[pid] = max(mark, self.peak.get(pid, 0))
+                if mark and phase == self._phase:
+                    self.peak[phase, pid] = max(mark, self.peak.get((phase, pid), 0))
 
 
 def children(pid: int) -> list[int]:

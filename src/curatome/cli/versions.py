@@ -262,8 +262,8 @@ def split(
 
 
 def _fold(project: Path, way: tuple[int, int, str], as_json: bool) -> None:
-    from curatome.workflows.splits import Folding
     from curatome.workflows.create_version import fold_project
+    from curatome.workflows.splits import Folding
 
     folds, inner, leave_out = way
     with watching(as_json) as bars:

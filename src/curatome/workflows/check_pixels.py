@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from curatome.jobs import Failure, Limits, Outcome, Task, run_tasks, stage
+from curatome.jobs import Limits, Outcome, Task, run_tasks, stage
 from curatome.location import Location
 from curatome.protocol import Protocol
 from curatome.rules.engine import Looked, failure, look
