@@ -4,8 +4,9 @@
 
 Writes slides of growing size, strip by strip, builds each with one and with two workers, and reads
 every child's high-water mark of resident memory (VmHWM) every 10 ms. A child that looked for
-tissue goes on to make tiles: its mark is reset in between. The last size is the one asked for. Tissue fills an ellipse of a tenth of the slide's area; the rest is glass, as on real
-slides. With `--data` the tissue is a piece of a real slide, else it is noise of tissue's color.
+tissue goes on to make tiles: its mark is reset in between. The last size is the one asked for.
+Tissue fills an ellipse of a tenth of the slide's area; the rest is glass, as on real slides. With
+`--data` the tissue is a piece of a real slide, else it is noise of tissue's color.
 """
 
 from __future__ import annotations
