@@ -6,11 +6,13 @@ import dataclasses
 
 import numpy as np
 import pytest
+import shapely
 
 from curatome.phantom import make_scene
 from curatome.phantom.cells import CLASSES, EPITHELIAL, LYMPHOCYTE, STROMAL, TUMOR
 from curatome.phantom.design import CohortDesign
 from curatome.phantom.designed import design_cohort
+from curatome.phantom.fabric import GLAND
 from curatome.phantom.plan import plan_cohort
 from curatome.phantom.sizes import NEOPLASTIC, SizeSpread, class_factors
 
@@ -107,3 +109,13 @@ def test_nuclei_of_a_slide_have_the_planted_size():
 def test_a_spread_is_a_standard_deviation(value):
     with pytest.raises(ValueError, match=r"grade must be a standard deviation"):
         SizeSpread(grade=value)
+
+
+def test_large_nuclei_stay_in_their_gland():
+    """Neighbors push one another aside; before that was held in check, some were pushed out."""
+    base = dataclasses.replace(plan_cohort(9, 12, 1300.0)[2], lesions=(), artifacts=())
+    scene = make_scene(dataclasses.replace(base, nuclear_size=0.2))
+    glands = shapely.union_all(scene.regions.polygons()[scene.regions.kind == GLAND])
+    own = scene.nuclei.kind == EPITHELIAL
+    assert own.sum() > 60
+    assert shapely.contains_xy(glands, scene.nuclei.x[own], scene.nuclei.y[own]).all()

@@ -19,7 +19,7 @@ FREE_GAP_UM = 2.0
 """Clear space between graded nuclei that are not crowded; in a crowd it is under 0.6."""
 _OTHER_GAP_UM = 0.3
 _PATCH_TEXEL_UM = 11.0
-_PULL_UM, _PARTNER_UM = 14.6, 18.0
+_PULL_UM, _PARTNER_UM = 14.0, 16.0
 _ROUNDS, _LAST_ROUNDS = 32, 8
 
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 from curatome.phantom.cells import (
@@ -24,6 +25,8 @@ from curatome.phantom.cells import (
     TRAIT_FREQUENCIES,
     TUMOR,
 )
+from curatome.phantom.fabric import GLAND
+from curatome.phantom.ground import depths
 from curatome.phantom.neighbors import settle, spaced
 from curatome.phantom.placement import Rows, jittered_points, lay_out
 from curatome.phantom.sectioning import heights, profiles
@@ -54,6 +57,9 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+_KEPT_UM = 3.0
+"""Centers of epithelial nuclei lie at least so deep in their gland."""
 
 
 @dataclass(frozen=True)
@@ -211,4 +217,23 @@ def make_nuclei(
     """
     rows = lay_out(tissue, regions, look, rng, np.ones(len(CLASSES)) if sizes is None else sizes)
     strength, partner = _traits(rng, rows)
-    return spread_out(shaped(rng, rows, strength), partner)
+    return _kept_in_glands(spread_out(shaped(rng, rows, strength), partner), regions)
+
+
+def _kept_in_glands(nuclei: Nuclei, regions: Regions) -> Nuclei:
+    """The same nuclei; those of normal epithelium that were pushed out lie in their gland again."""
+    glands = np.flatnonzero(regions.kind == GLAND)
+    own = np.flatnonzero(nuclei.kind == EPITHELIAL)
+    if not len(glands) or not len(own):
+        return nuclei
+    points = np.column_stack([nuclei.x, nuclei.y])
+    tree = shapely.STRtree(regions.polygons()[glands])
+    home = glands[tree.nearest(shapely.points(points[own]))]
+    for region in np.unique(home):
+        mine = own[home == region]
+        depth = depths((regions.center, regions.radii), int(region), points[mine])
+        out = mine[depth < _KEPT_UM]
+        way = points[out] - regions.center[region]
+        away = np.hypot(*way.T)[:, None]
+        points[out] -= way / away * (_KEPT_UM - depth[depth < _KEPT_UM])[:, None]
+    return replace(nuclei, x=points[:, 0].copy(), y=points[:, 1].copy())

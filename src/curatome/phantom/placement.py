@@ -138,7 +138,7 @@ def _rows(
 
 
 def _in_gland(around: _Around, index: int) -> Rows:
-    points, turn = around.ring(index, 7.0, 10.1)
+    points, turn = around.ring(index, 7.2, 10.3)
     points = points + around.rng.normal(0, 0.5, points.shape)
     kind = around.mixed(len(points), EPITHELIAL, {LYMPHOCYTE: 0.05})
     return _rows(points, turn + around.rng.normal(0, 0.12, len(turn)), kind)
