@@ -11,6 +11,7 @@ import pytest
 from curatome.annotations.store import Act, Edit
 from curatome.errors import CuratomeError, ProtocolError
 from curatome.findings import Finding, Severity
+from curatome.jobs import Failure
 from curatome.project import open_project
 from curatome.rules import registry
 from curatome.rules.registry import rule_of
@@ -253,7 +254,7 @@ def test_a_child_that_dies_is_a_finding_of_its_rule(made, monkeypatch) -> None:
     def children(tasks, *_):
         for task in tasks:
             stage, kind = next(outcomes)
-            failure = kind and check_pixels.Failure(kind, stage, "the reading process died")
+            failure = kind and Failure(kind, stage, "the reading process died")
             value = (
                 None
                 if failure
