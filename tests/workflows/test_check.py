@@ -293,3 +293,17 @@ def test_what_check_itself_writes_is_no_change(made) -> None:
     before = stamp(made)
     check_project(made, SYNTAX)
     assert stamp(made) == before
+
+
+def test_parts_that_a_rule_may_use(made, monkeypatch) -> None:
+    """Pixels that are only used do not keep a rule from images without any."""
+    seen = []
+    rule = replace(
+        rule_of("SYN006"),
+        needs=("annotations",),
+        uses=("pixels", "items"),
+        look=lambda given: seen.append((given.pixels, len(given.items))) or (),
+    )
+    monkeypatch.setattr(checking, "chosen", lambda *_: (rule,))
+    assert codes(check_project(made)) == []
+    assert seen == [(None, 0), (None, 0)]

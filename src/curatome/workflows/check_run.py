@@ -93,9 +93,10 @@ class Run:
         self._watcher.start("checking", len(due), "images")
         with_pixels: dict[str, list[Rule]] = {}
         for image, some in due.items():
-            plain = [rule for rule in some if "pixels" not in rule.needs]
-            if len(plain) < len(some):
-                with_pixels[image] = [rule for rule in some if "pixels" in rule.needs]
+            seeing = [rule for rule in some if self._sees_pixels(rule, image)]
+            plain = [rule for rule in some if rule not in seeing]
+            if seeing:
+                with_pixels[image] = seeing
             if plain:
                 inputs = self._parts.of_image(image)
                 found = {r.code: look(r, self._with_items(inputs, r, image), image) for r in plain}
@@ -114,13 +115,16 @@ class Run:
             return
         self._watcher.start("checking the dataset", len(due), "rules")
         for rule in due:
-            if "pixels" in rule.needs:
+            if self._sees_pixels(rule, None):
                 self._pixels(iter([self._order(None, [rule])]), workers)
                 continue
             looked = look(rule, self._parts.of_dataset(rule))
             self._keep(None, {rule.code: self._located(looked)})
             self._watcher.advance(1)
         self._watcher.finish()
+
+    def _sees_pixels(self, rule: Rule, image: str | None) -> bool:
+        return "pixels" in rule.parts and "pixels" in self._parts.has(image)
 
     def _due(self, rules: Iterable[Rule], image: str | None) -> list[Rule]:
         """Rules whose result is not known; those that are count as found."""
@@ -178,9 +182,9 @@ class Run:
         return order_of(image, rules, inputs, places)
 
     def _with_items(self, inputs: Inputs, rule: Rule, image: str) -> Inputs:
-        if "items" in rule.needs:
+        if "items" in rule.parts:
             inputs = replace(inputs, items=self._parts.items_of(image))
-        return replace(inputs, near=self._parts.near) if "near" in rule.needs else inputs
+        return replace(inputs, near=self._parts.near) if "near" in rule.parts else inputs
 
     def _located(self, looked: Looked) -> Looked:
         """Findings about the dataset with the image of the annotation that they name."""
