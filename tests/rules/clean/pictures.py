@@ -111,7 +111,8 @@ def field(seed, side_um=400.0, most=150):
     shapes = outlines(nuclei)
     low, high = 10.0, np.array([plan.width_um, plan.height_um]) - 10.0
     whole = (nuclei.x > low) & (nuclei.x < high[0]) & (nuclei.y > low) & (nuclei.y < high[1])
-    rows = np.flatnonzero(whole & shapely.is_valid(shapes))
+    sound = shapely.is_valid(shapes) & (shapely.get_type_id(shapes) == 3)
+    rows = np.flatnonzero(whole & sound)
     rows = np.sort(np.random.default_rng([seed, 5]).permutation(rows)[:most])
     rgb = render(scene, plan.optics, (0, 0, plan.width, plan.height))
     return Field(scene, rgb, shapes[rows], [CLASSES[k] for k in nuclei.kind[rows]])

@@ -188,7 +188,7 @@ TIGHT = Rule(
     settings={
         **_COMMON,
         "beyond": (0.35, "likeness beyond a quarter of the line, 1 is as the object's core"),
-        "misfit": (0.45, "px of the reduced image by which the edge leaves the line there; a "
+        "misfit": (0.8, "px of the reduced image by which the edge leaves the line there; a "
                          "neighbor that touches leaves none"),
         "at_line": (0.3, "drop of likeness across the line on the whole, so that it is an outline "
                          "of the object but for that part"),
