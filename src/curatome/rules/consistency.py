@@ -40,10 +40,8 @@ def _identical(inputs: Inputs) -> Iterator[Finding]:
     code = content.indices.to_numpy().astype(np.int64)
     kinds = np.unique(np.stack([code, of[known]], axis=1), axis=0)
     several = np.flatnonzero(np.bincount(kinds[:, 0], minlength=len(content.dictionary)) > 1)
-    rows = known[np.isin(code, several)]
-    of_group = code[np.isin(code, several)]
-    for group in several.tolist():
-        mine = rows[of_group == group]
+    kept = np.isin(code, several)
+    for mine in _grouped(known[kept], code[kept]):
         kind = np.unique(of[mine])
         if exclusive(inputs.protocol, sets, np.repeat(kind[:1], len(kind)), kind).any():
             yield _group(IDENTICAL, items, mine, [sets[k] for k in of[mine].tolist()])
@@ -57,6 +55,13 @@ def _group(rule: Rule, items: pa.Table, rows: Whole, labels: list[tuple[str, ...
     text = f"{len(names)} items {same}, but not the same labels: {'; '.join(said[:_SHOWN])}{more}."
     evidence = {"items": names[:_SHOWN], "labels": [list(one) for one in labels[:_SHOWN]]}
     return rule.finding(f"item {names[0]}", text, evidence=evidence)
+
+
+def _grouped(rows: Whole, group: Whole) -> list[Whole]:
+    """Rows of each group, groups in the order of their first rows."""
+    order = np.argsort(group, kind="stable")
+    parts = np.split(rows[order], np.flatnonzero(np.diff(group[order])) + 1)
+    return sorted((part for part in parts if len(part)), key=lambda part: int(part[0]))
 
 
 def _near(inputs: Inputs) -> Iterator[Finding]:
@@ -88,8 +93,7 @@ def _connected(
     group = connected_components(graph, directed=False)[1]
     rows = np.unique(np.concatenate(pairs))
     of, sets = labels
-    for one in np.unique(group[rows]).tolist():
-        mine = rows[group[rows] == one]
+    for mine in _grouped(rows, group[rows]):
         yield _group(NEAR, items, mine, [sets[k] for k in of[mine].tolist()])
 
 
