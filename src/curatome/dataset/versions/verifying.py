@@ -25,7 +25,8 @@ from curatome.objects import opened_object
 from curatome.tiles.shards import read_member
 
 _BACKUP = "Put it back from a backup, or from another copy of the dataset."
-_UNREADABLE = (OSError, pa.ArrowException, CuratomeError, EOFError)
+_UNREADABLE = (OSError, pa.ArrowException, CuratomeError, EOFError, KeyError, ValueError)
+"""What reading a damaged file, or another one under its name, may raise."""
 _NAMED = 5
 _PIECE = 4 << 20
 
@@ -137,7 +138,7 @@ def _shards(
     """Every shard is read once, however many versions share it."""
     seen, tick = state
     try:
-        table = pq.read_table(folder / "shards.parquet").to_pylist()
+        table = pq.read_table(folder / "shards.parquet").select(["shard", "sha256"]).to_pylist()
     except _UNREADABLE:
         return  # told already
     for row in table:
