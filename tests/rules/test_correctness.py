@@ -124,7 +124,7 @@ def test_agreement_of_a_reader_by_hand():
         slides=slides_of([{"slide": f"s{k}"} for k in range(3)]),
         annotations=annotations_of(rows),
     )
-    reads = correctness.reads_of(inputs.annotations, inputs.slides)
+    reads = correctness.first_reads(inputs.annotations, inputs.slides)
     parts = correctness._agreement(correctness.ratings_of(reads, inputs.slides), 0)
     assert parts[:2].tolist() == [[1, 2, 0, 1], [0, 2, 1, 1]]
 

@@ -70,9 +70,9 @@ def _few(one: Counted, k: int, held: Floats, worth: float, least: float) -> Find
 
 def _areas(one: Counted, k: int) -> dict[str, float]:
     """Area of a class, and how many equal cases it is worth by area."""
-    if one.area_um2 is None or not one.area_um2.any():
+    held = one.area_by_case(k)
+    if not held.any():
         return {}
-    held = one.by_case(one.area_um2)[k]
     return {
         "area_um2": round(float(held.sum()), 1),
         "effective_cases_by_area": round(float(effective_number(held)), 2),

@@ -19,7 +19,7 @@ from curatome.findings import Finding, Measure, Place, Severity
 from curatome.protocol import Protocol
 from curatome.rules.fields import Field, fields
 from curatome.rules.looks import pieces
-from curatome.rules.reads import REFERENCE, ratings_of, reads_of
+from curatome.rules.reads import REFERENCE, first_reads, ratings_of
 from curatome.rules.rule import Inputs, Rule
 from curatome.slides.tissue import find_tissue
 
@@ -216,7 +216,7 @@ def completeness_of(inputs: Inputs) -> list[Measure]:
 
     Where something was adjudicated, only what is adjudicated counts as an object.
     """
-    said = ratings_of(reads_of(inputs.annotations, inputs.slides), inputs.slides, objects=True)
+    said = ratings_of(first_reads(inputs.annotations, inputs.slides), inputs.slides, objects=True)
     people = [] if said is None else [name for name in said.readers if name != REFERENCE]
     if said is None or len(people) < 2:
         return []

@@ -18,7 +18,7 @@ from curatome.dataset.labels import reference_of
 from curatome.errors import CuratomeError, TableError
 from curatome.findings import Finding, Place, Severity
 from curatome.rules.looks import looks_of
-from curatome.rules.reads import REFERENCE, ratings_of, reads_of
+from curatome.rules.reads import REFERENCE, first_reads, ratings_of
 from curatome.rules.rule import Inputs, Rule
 
 Floats = npt.NDArray[np.float64]
@@ -105,7 +105,7 @@ def _objects(inputs: Inputs) -> tuple[pa.Table, Whole]:
 
 
 def _unresolved(inputs: Inputs) -> Iterator[Finding]:
-    reads = reads_of(inputs.annotations, inputs.slides)
+    reads = first_reads(inputs.annotations, inputs.slides)
     names = reads.table["annotation"].to_pylist()
     who, image = (reads.table[n].to_pylist() for n in ("reader", "image"))
     for rows in reads.differing(inputs.protocol, same_reader=False):
@@ -124,7 +124,7 @@ def _unresolved(inputs: Inputs) -> Iterator[Finding]:
 
 
 def _out_of_line(inputs: Inputs) -> Iterator[Finding]:
-    said = ratings_of(reads_of(inputs.annotations, inputs.slides), inputs.slides)
+    said = ratings_of(first_reads(inputs.annotations, inputs.slides), inputs.slides)
     if said is None:
         return
     said = said.of([name for name in said.readers if name != REFERENCE])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,8 @@ class Counted:
         labels: of each.
         case: (N,) its case, an index into `cases`; what has no case is a case of its own image.
         cases: (C,) their names.
-        area_um2: (N,) of each, 0 where it has none; None where areas mean nothing.
+        shape: (N,) WKB of annotations, level-0 px; None of items, whose areas mean nothing.
+        px_um2: (N,) area of a level-0 px on the image of each, NaN where it is not known.
         domain: by factor, (C,) site or scanner of each case, None where it is not known or the
             case has several.
     """
@@ -39,7 +40,8 @@ class Counted:
     labels: Labels
     case: Whole
     cases: list[str]
-    area_um2: Floats | None
+    shape: pa.ChunkedArray | None
+    px_um2: Floats
     domain: dict[str, list[str | None]]
 
     @property
@@ -47,9 +49,18 @@ class Counted:
         """Several of what is counted."""
         return self.what if self.what.endswith("s") else f"{self.what}s"
 
-    def by_case(self, weights: Floats | None = None) -> Floats:
-        """(K, C) labels of each class in each case, or the sum of weights."""
-        return self.labels.by(self.case, len(self.cases), weights)
+    def area_by_case(self, code: int) -> Floats:
+        """(C,) area of a class in each case, µm²."""
+        rows = self.labels.row[self.labels.code == code]
+        if self.shape is None:
+            return np.zeros(len(self.cases))
+        shapes = shapely.from_wkb(self.shape.take(pa.array(rows)).to_numpy(zero_copy_only=False))
+        area = np.nan_to_num(shapely.area(shapes) * self.px_um2[rows])
+        return np.bincount(self.case[rows], area, len(self.cases)).astype(np.float64)
+
+    def by_case(self) -> Floats:
+        """(K, C) labels of each class in each case."""
+        return self.labels.by(self.case, len(self.cases))
 
 
 def counted(inputs: Inputs) -> Iterator[Counted]:
@@ -71,7 +82,7 @@ def counted(inputs: Inputs) -> Iterator[Counted]:
         found = _items(mine, kind)
         labels = found.labels.take(set(found.labels.names) - known)
         if labels.names:
-            yield Counted(kind, labels, found.case, found.cases, None, found.domain)
+            yield replace(found, labels=labels)
 
 
 def _annotations(table: pa.Table, slides: pa.Table) -> Counted:
@@ -81,19 +92,19 @@ def _annotations(table: pa.Table, slides: pa.Table) -> Counted:
     def of(name: str) -> pa.Array:
         return slides[name].combine_chunks().take(at)
 
-    shapes = shapely.from_wkb(table["geometry"].to_numpy(zero_copy_only=False))
     scale = [of(n).to_numpy(zero_copy_only=False).astype(np.float64) for n in ("mpp_x", "mpp_y")]
-    area = np.nan_to_num(shapely.area(shapes) * scale[0] * scale[1])
     case, cases = _codes(pc.coalesce(of("case"), image))
     domain = {name: _single(case, of(name), len(cases)) for name in FACTORS}
-    return Counted("annotations", labels_of(table["labels"]), case, cases, area, domain)
+    px = scale[0] * scale[1]
+    labels = labels_of(table["labels"])
+    return Counted("annotations", labels, case, cases, table["geometry"], px, domain)
 
 
 def _items(table: pa.Table, kind: str) -> Counted:
     own = pc.coalesce(table["case"], table["slide"], table["item"])
     case, cases = _codes(own.combine_chunks())
     domain = {n: _single(case, table[n].combine_chunks(), len(cases)) for n in FACTORS}
-    return Counted(kind, labels_of(table["labels"]), case, cases, None, domain)
+    return Counted(kind, labels_of(table["labels"]), case, cases, None, np.zeros(0), domain)
 
 
 def _one_scale(items: pa.Table) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,6 +85,19 @@ class Reads:
         return [use[at : end[at]].tolist() for at in wanted.tolist()]
 
 
+_last: tuple[weakref.ref[pa.Table], weakref.ref[pa.Table], Reads] | None = None
+"""First reads that were matched last: several rules ask for the same, and it takes a while."""
+
+
+def first_reads(annotations: pa.Table, slides: pa.Table) -> Reads:
+    """`reads_of` of the same two tables, worked out once."""
+    global _last  # noqa: PLW0603 - a function of its arguments all the same
+    if _last is None or _last[0]() is not annotations or _last[1]() is not slides:
+        found = reads_of(annotations, slides)
+        _last = (weakref.ref(annotations), weakref.ref(slides), found)
+    return _last[2]
+
+
 def reads_of(annotations: pa.Table, slides: pa.Table, *, repeats: bool = False) -> Reads:
     """Match objects on the images that were read more than once.
 
@@ -93,7 +107,8 @@ def reads_of(annotations: pa.Table, slides: pa.Table, *, repeats: bool = False) 
     Args:
         annotations: `tables.ANNOTATIONS`.
         slides: `tables.SLIDES`, for µm per px.
-        repeats: look at all reads; by default at first reads, and at what was adjudicated.
+        repeats: match all reads, on images that a reader read again; by default first reads and
+            what was adjudicated, on images of several readers.
     """
     table = _eligible(annotations, repeats)
     shapes = shapely.from_wkb(table["geometry"].to_numpy(zero_copy_only=False))
@@ -182,7 +197,8 @@ def _eligible(annotations: pa.Table, repeats: bool) -> pa.Table:
     table = table.filter(keep)
     kinds = table.group_by(["image", "reader", "read"]).aggregate([])
     people = kinds.filter(pc.not_equal(kinds["reader"], REFERENCE))
-    many = people.group_by("image").aggregate([([], "count_all")])
+    many = people.group_by(["image", "reader"] if repeats else "image")
+    many = many.aggregate([([], "count_all")])
     images = many.filter(pc.greater(many["count_all"], 1))["image"].combine_chunks()
     return table.filter(pc.is_in(table["image"], images))
 
