@@ -1,6 +1,6 @@
 """Two workers beside one: wall time of whole builds, CPIA's four scales, in turns.
 
-    python -m benchmarks.workers --data FOLDER [--slides 4] [--side 23048] [--turns 3]
+    python -m benchmarks.workers --data FOLDER [--slides 8] [--side 23048] [--turns 3]
 
 Slides are made of real tissue (JPEG 4:2:0, 256 px tiles at 0.25 µm/px). A build is everything
 that `curatome build` does once slides are added: children start, look for tissue, make tiles,
@@ -72,6 +72,7 @@ def measure(scratch: Path, slides: Path, workers: int) -> dict[str, float]:
         [*command, "--workers", str(workers)],
         check=True, capture_output=True, text=True, cwd=_ROOT, env=_ENVIRONMENT,
     )  # fmt: skip
+    shutil.rmtree(folder)  # or each turn finds less free memory for its files than the one before
     found: dict[str, float] = json.loads(done.stdout)
     return found
 
@@ -158,7 +159,7 @@ def _row(name: str, one: list[float], two: list[float], share: int = 1) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--data", type=Path, help="folder of the real files")
-    parser.add_argument("--slides", type=int, default=4)
+    parser.add_argument("--slides", type=int, default=8)
     parser.add_argument("--side", type=int, default=23048, help="edge of the slides, px")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
