@@ -11,16 +11,19 @@ import pytest
 from curatome.annotations.store import Act, Edit
 from curatome.errors import CuratomeError, ProtocolError
 from curatome.findings import Finding, Severity
-from curatome.jobs import Failure
+from curatome.jobs import Failure, Outcome
 from curatome.project import open_project
 from curatome.rules import registry
 from curatome.rules.registry import rule_of
+from curatome.rules.rule import Inputs
+from curatome.tables import ANNOTATIONS, SLIDES
 from curatome.workflows import check as checking
 from curatome.workflows import check_pixels
 from curatome.workflows.annotation_check import annotation_store
 from curatome.workflows.check import Wishes, check_project
 from curatome.workflows.check_fix import fix_findings
 from curatome.workflows.check_watch import changes
+from curatome.workflows.manifest import slide_row
 from curatome.workflows.watch import Silent
 from tests.workflows.made_checks import BEYOND, CROSSED, draw, entry, project, row
 
@@ -239,15 +242,55 @@ def test_pixels_are_read_in_children_and_a_lost_slide_does_not_end_the_check(cop
     broken.write_bytes(b"II*\0" + b"\0" * 200)
     made.store.save_slide(replace(second, path="broken.svs", declared={"site": "x"}), ())
     path.write_text(text + "[check.rules.ACQ022]\nleast_mm2 = 50\n")
-    found = check_project(open_project(made.root), Wishes(("ACQ022", "CHK"), workers=2))
+    project = open_project(made.root)
+    found = check_project(project, Wishes(("ACQ022", "CHK"), workers=2))
     by_slide = {one.evidence.get("image", one.subject[6:]): one.code for one in found.findings}
     assert by_slide == {first.slide: "CHK003", second.slide: "CHK003", third.slide: "ACQ022"}
     tissue = next(one for one in found.findings if one.code == "ACQ022")
     # Tissue of 1600 × 1200 px at 0.5 µm: an outline of a third of each side, 0.17 mm².
     assert 0.1 < tissue.evidence["tissue_mm2"] < 0.3
+    # One finding for each slide, whatever the number of rules; a note where it is known already.
+    draw(project, row("a", image=first.slide), row("b", image=third.slide))
+    gone = Finding("ACQ009", Severity.ERROR, f"slide {first.slide}", "is gone.", "")
+    project.store.save_findings("slide", [gone])
+    found = check_project(project, Wishes(("CLN", "ACQ", "SIZ001"), workers=2))
+    failed = {one.evidence["image"]: one for one in found.findings if one.code == "CHK003"}
+    assert failed.keys() == {first.slide, second.slide}
+    assert failed[first.slide].severity == Severity.NOTE
+    assert failed[second.slide].severity == Severity.ERROR
+    assert failed[second.slide].evidence["rules"] == ["ACQ022"]
+    assert {"CLN001", "SIZ001", "ACQ022"} <= set(failed[first.slide].evidence["rules"])
+    assert "nowhere.svs" in failed[first.slide].message
 
 
-def test_a_child_that_dies_is_a_finding_of_its_rule(made, monkeypatch) -> None:
+def test_a_rule_about_the_dataset_looks_past_a_lost_slide(copy, whole, monkeypatch) -> None:
+    made = copy(whole)
+    lost, *others = made.store.slides()
+
+    def bright(inputs):
+        for name in inputs.slides["slide"].to_pylist():
+            inputs.pixels(name, (0.0, 0.0, 9.0, 9.0), 0.5)
+            yield rule.finding(f"slide {name}", "seen.")
+
+    rule = replace(rule_of("COR001"), needs=("slides", "pixels"), look=bright)
+    monkeypatch.setattr(check_pixels, "rule_of", lambda _: rule)
+    places = {one.slide: (made.location(one.path), one.mpp) for one in made.store.slides()}
+    places[lost.slide] = (made.root / "nowhere.svs", lost.mpp)
+    inputs = Inputs(
+        made.protocol,
+        slides=SLIDES.from_rows([slide_row(one) for one in made.store.slides()]),
+        annotations=ANNOTATIONS.from_rows([row("a", image=lost.slide)]),
+    )
+    seen = check_pixels.look_at(check_pixels.order_of(None, [rule], inputs, places))
+    subjects = {one.subject for one in seen.found["COR001"].findings}
+    assert subjects == {f"slide {one.slide}" for one in others}
+    assert [(name, codes) for name, (_, codes) in seen.unseen.items()] == [
+        (lost.slide, ("COR001",))
+    ]
+    assert not seen.whole
+
+
+def test_a_child_that_dies_takes_its_rule_along_and_no_other(made, monkeypatch) -> None:
     order = check_pixels.Order("s1", ("SYN001", "SYN002"), made.protocol, {}, {}, {})
     outcomes = iter([("SYN002", "killed"), (None, None)])
 
@@ -255,20 +298,17 @@ def test_a_child_that_dies_is_a_finding_of_its_rule(made, monkeypatch) -> None:
         for task in tasks:
             stage, kind = next(outcomes)
             failure = kind and Failure(kind, stage, "the reading process died")
-            value = (
-                None
-                if failure
-                else {code: check_pixels.Looked() for code in task.arguments[0].codes}
-            )
-            yield check_pixels.Outcome(task, value, failure)
+            found = {code: check_pixels.Looked() for code in task.arguments[0].codes}
+            value = None if failure else check_pixels.Seen(found)
+            yield Outcome(task, value, failure)
 
     monkeypatch.setattr(check_pixels, "run_tasks", children)
     results = list(check_pixels.look_with_pixels(iter([order]), 1))
-    assert [(sorted(found), whole) for _, found, whole in results] == [
-        (["SYN002"], False),
+    assert [(sorted(seen.found), seen.whole) for _, seen in results] == [
+        ([], False),
         (["SYN001"], True),
     ]
-    assert results[0][1]["SYN002"].findings[0].code == "CHK003"
+    assert results[0][1].unseen["s1"] == ("the reading process died (stage: SYN002)", ("SYN002",))
 
 
 def test_watching_sees_every_change(made) -> None:

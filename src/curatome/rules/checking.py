@@ -99,8 +99,9 @@ FAILED = Rule(
     good="Every rule has looked at everything that it is meant for.",
     fix="See to what the message names, then run `curatome check` again; if the data are sound, "
     "please report it.",
-    method="Rules that read pixels run in supervised children with limits on memory and silence; "
-    "whatever a rule raises is told.",
+    method="Rules that read pixels run in supervised children with limits on memory and silence. "
+    "A slide that cannot be read is one finding, with all rules that did not look at it; it is a "
+    "note where ACQ001 or ACQ009 tells of the slide. Whatever else a rule raises is told too.",
     look=_elsewhere,
 )
 REASONLESS = Rule(

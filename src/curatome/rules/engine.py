@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from curatome.findings import Finding
+from curatome.findings import Finding, Severity
 from curatome.jobs import stage
 from curatome.protocol import Protocol
 from curatome.rules.checking import FAILED
@@ -93,6 +93,21 @@ def failure(rule: Rule, image: str | None, message: str) -> Finding:
     evidence = {"rule": rule.code, "error": message, **({"image": image} if image else {})}
     told = f"{rule.code} ({rule.name}) could not look: {message}."
     return FAILED.finding(subject, told, evidence=evidence, key=rule.code)
+
+
+def unseen(image: str, why: str, codes: Sequence[str], *, known: bool = False) -> Finding:
+    """The finding that rules could not look at an image because it cannot be read.
+
+    Args:
+        image: the image.
+        why: it cannot be read.
+        codes: of the rules.
+        known: another finding says so already; then this one is a note.
+    """
+    told = f"{', '.join(codes)} could not look: {why.rstrip('.')}."
+    evidence = {"image": image, "rules": list(codes), "error": why}
+    found = FAILED.finding(f"slide {image}", told, evidence=evidence, key="pixels")
+    return replace(found, severity=Severity.NOTE) if known else found
 
 
 def image_of(finding: Finding) -> str | None:

@@ -24,6 +24,8 @@ from curatome.workflows.check_run import Run
 from curatome.workflows.watch import Silent, Watcher
 
 _ORIGIN = "check:"
+_NOT_TO_BE_READ = ("ACQ001", "ACQ009")
+"""What says that a slide cannot be read."""
 KEPT = 1_000
 """Findings of one rule that are kept in the project's store; the others are counted."""
 
@@ -137,7 +139,9 @@ def check_project(
         run.images(wishes.workers or os.cpu_count() or 1)
         run.dataset(wishes.workers or 1)
         run.forget_gone()
-        sifted = _sifted(project, parts, cache, run, _standing(project, words))
+        standing = _standing(project, words)
+        told = {image_of(one) or "" for one in standing if one.code in _NOT_TO_BE_READ}
+        sifted = _sifted(project, parts, cache, run, [*run.unseen(told), *standing])
         _save(project, sifted.findings, run.codes)
     images = {
         name: Image(name, entry.name, entry.path, entry.case)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from curatome.jobs import Limits, Outcome, Task, run_tasks, stage
+from curatome.errors import CuratomeError
+from curatome.jobs import Limits, Task, run_tasks, stage
 from curatome.location import Location
 from curatome.protocol import Protocol
-from curatome.rules.engine import Looked, failure, look
+from curatome.rules.engine import Looked, failure, lacking, look
 from curatome.rules.registry import rule_of
-from curatome.rules.rule import Inputs, Pixels, PixelsOf, Rule
+from curatome.rules.rule import Inputs, Pixels, Rule
 from curatome.slides.opening import opened_slide
 from curatome.slides.readers import SlideReader
 from curatome.slides.window import read_window
@@ -60,18 +62,30 @@ def order_of(
     return Order(image, codes, inputs.protocol, tables, dict(inputs.cases), dict(places))
 
 
-def look_with_pixels(
-    orders: Iterator[Order], workers: int
-) -> Iterator[tuple[str | None, dict[str, Looked], bool]]:
-    """What rules find that read pixels.
+@dataclass(frozen=True)
+class Seen:
+    """What came of an order.
+
+    Attributes:
+        found: what each rule found.
+        unseen: images that could not be read: why, and which rules did not look at them.
+    """
+
+    found: Mapping[str, Looked]
+    unseen: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every rule has looked at every image; only then is it to be kept."""
+        return not self.unseen
+
+
+def look_with_pixels(orders: Iterator[Order], workers: int) -> Iterator[tuple[str | None, Seen]]:
+    """What rules find that read pixels, image by image.
 
     Args:
         orders: one for each image.
         workers: how many children at the same time.
-
-    Returns:
-        Image, what each rule found, and whether all of them have looked: what came of a child
-        that died is not to be kept.
     """
     again: list[Order] = []
     yield from _round(orders, workers, again)
@@ -82,7 +96,7 @@ def look_with_pixels(
 
 def _round(
     orders: Iterator[Order], workers: int, again: list[Order]
-) -> Iterator[tuple[str | None, dict[str, Looked], bool]]:
+) -> Iterator[tuple[str | None, Seen]]:
     tasks = (
         Task(order.image or "", "curatome.workflows.check_pixels:look_at", (order,))
         for order in orders
@@ -90,49 +104,111 @@ def _round(
     for outcome in run_tasks(tasks, workers, _LIMITS):
         order = outcome.task.arguments[0]
         if outcome.failure is None:
-            yield order.image, outcome.value, True
+            yield order.image, outcome.value
             continue
-        at_fault = _at_fault(order, outcome)
-        found = failure(rule_of(at_fault), order.image, str(outcome.failure))
-        yield order.image, {at_fault: Looked((found,))}, False
-        rest = tuple(code for code in order.codes if code != at_fault)
-        if outcome.failure.stage in order.codes and rest:
+        died_in = outcome.failure.stage
+        lost = (died_in,) if died_in in order.codes else order.codes
+        if order.image is None:
+            told = {code: failure(rule_of(code), None, str(outcome.failure)) for code in lost}
+            yield None, Seen({code: Looked((one,)) for code, one in told.items()})
+        else:
+            yield order.image, Seen({}, {order.image: (str(outcome.failure), lost)})
+        rest = tuple(code for code in order.codes if code not in lost)
+        if rest:
             again.append(replace(order, codes=rest))
 
 
-def _at_fault(order: Order, outcome: Outcome) -> str:
-    assert outcome.failure is not None
-    return outcome.failure.stage if outcome.failure.stage in order.codes else order.codes[0]
-
-
-def look_at(order: Order) -> dict[str, Looked]:
-    """Run rules over one image, or over the dataset. Run in a supervised child.
-
-    Raises:
-        SlideError: the slide cannot be opened.
-    """
+def look_at(order: Order) -> Seen:
+    """Run rules over one image, or over the dataset. Run in a supervised child."""
     held = {name: _unpacked(content) for name, content in order.tables.items()}
+    found: dict[str, Looked] = {}
+    unseen: dict[str, tuple[str, tuple[str, ...]]] = {}
     with ExitStack() as stack:
-        inputs = Inputs(
-            order.protocol, **held, cases=order.cases, pixels=_pixels(order.places, stack)
-        )
-        if order.image is not None and inputs.pixels is not None:
-            inputs.pixels(order.image, (0.0, 0.0, 1.0, 1.0), order.places[order.image][1].x)
-        return {code: look(rule_of(code), inputs, order.image) for code in order.codes}
+        eyes = _Eyes(order.places, stack)
+        inputs = Inputs(order.protocol, **held, cases=order.cases, pixels=eyes)
+        if order.image is not None and not eyes.can_see(order.image):
+            return Seen({}, {order.image: (eyes.lost[order.image], order.codes)})
+        for code in order.codes:
+            eyes.lost.clear()
+            looked = _look(rule_of(code), inputs, order.image, eyes)
+            if looked is not None:
+                found[code] = looked
+            for image, why in eyes.lost.items():
+                first, codes = unseen.get(image, (why, ()))
+                unseen[image] = first, (*codes, code)
+    return Seen(found, unseen)
 
 
-def _pixels(places: Mapping[str, tuple[Location, Mpp]], stack: ExitStack) -> PixelsOf:
-    readers: dict[str, tuple[SlideReader, ExitStack]] = {}
+def _look(rule: Rule, inputs: Inputs, image: str | None, eyes: _Eyes) -> Looked | None:
+    """What a rule finds on what can be read; None if that is nothing."""
+    looked = look(rule, inputs, image)
+    told = 0
+    while len(eyes.lost) > told:
+        if image is not None:
+            return None
+        for name in pc.unique(inputs.annotations["image"]).to_pylist():
+            if name in eyes.places and name not in eyes.lost:
+                eyes.can_see(name)
+        told = len(eyes.lost)
+        rest = _without(inputs, eyes.lost)
+        if lacking(rule, rest) is not None:
+            return None
+        looked = look(rule, rest)
+    return looked
 
-    def pixels(image: str, box: tuple[float, float, float, float], mpp: float) -> Pixels:
-        if image not in readers:
-            if len(readers) >= _OPEN:
-                readers.pop(next(iter(readers)))[1].close()
-            own = stack.enter_context(ExitStack())
-            readers[image] = (own.enter_context(opened_slide(places[image][0])), own)
-        return read_window(readers[image][0], places[image][1], box, mpp)
 
-    return pixels
+def _without(inputs: Inputs, images: Collection[str]) -> Inputs:
+    """Inputs without what lies on some images."""
+
+    def others(table: pa.Table, column: str) -> pa.Table:
+        return table.filter(pc.invert(pc.is_in(table[column], pa.array(sorted(images)))))
+
+    exhaustive = inputs.exhaustive
+    return replace(
+        inputs,
+        slides=others(inputs.slides, "slide"),
+        annotations=others(inputs.annotations, "image"),
+        exhaustive=None if exhaustive is None else others(exhaustive, "image"),
+        items=others(inputs.items, "slide"),
+    )
+
+
+class _Eyes:
+    """Reads pixels for rules, with a few slides open at a time: a `PixelsOf`.
+
+    Attributes:
+        places: where slides lie, and their scale.
+        lost: images that could not be read, and why.
+    """
+
+    def __init__(self, places: Mapping[str, tuple[Location, Mpp]], stack: ExitStack) -> None:
+        self.places = places
+        self.lost: dict[str, str] = {}
+        self._stack = stack
+        self._open: dict[str, tuple[SlideReader, ExitStack]] = {}
+
+    def __call__(self, image: str, box: tuple[float, float, float, float], mpp: float) -> Pixels:
+        try:
+            return read_window(self._reader(image), self.places[image][1], box, mpp)
+        except (CuratomeError, OSError) as error:
+            self.lost[image] = str(error)
+            raise
+
+    def can_see(self, image: str) -> bool:
+        """Whether an image opens and gives a pixel; if not, it is lost."""
+        try:
+            self(image, (0.0, 0.0, 1.0, 1.0), self.places[image][1].x)
+        except (CuratomeError, OSError):
+            return False
+        return True
+
+    def _reader(self, image: str) -> SlideReader:
+        if image not in self._open:
+            if len(self._open) >= _OPEN:
+                self._open.pop(next(iter(self._open)))[1].close()
+            own = self._stack.enter_context(ExitStack())
+            self._open[image] = (own.enter_context(opened_slide(self.places[image][0])), own)
+        return self._open[image][0]
 
 
 def _packed(table: pa.Table) -> bytes:

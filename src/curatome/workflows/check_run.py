@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
@@ -11,7 +11,15 @@ import pyarrow.compute as pc
 
 from curatome.findings import Finding
 from curatome.project import Project
-from curatome.rules.engine import NEEDED, Looked, annotation_of, image_of, look, with_images
+from curatome.rules.engine import (
+    NEEDED,
+    Looked,
+    annotation_of,
+    image_of,
+    look,
+    unseen,
+    with_images,
+)
 from curatome.rules.registry import all_rules, matches
 from curatome.rules.rule import Inputs, Needs, Rule
 from curatome.workflows.check_cache import Cache
@@ -58,6 +66,7 @@ class Run:
         self._rules, self._watcher = rules, watcher
         self._kept = cache.keys()
         self._lacking: dict[str, Needs] = {}
+        self._unseen: dict[str, tuple[str, dict[str, None]]] = {}
         self.codes: dict[str, None] = {}
         self.findings: list[Finding] = []
         self.more: Counter[str] = Counter()
@@ -76,6 +85,17 @@ class Run:
         """Whether findings of a rule, or of all rules of a family, were looked for."""
         known = [rule.code for rule in all_rules() if matches(rule.code, [word])]
         return bool(known) and all(code in self.codes for code in known)
+
+    def unseen(self, known: Collection[str]) -> list[Finding]:
+        """One finding for each image that could not be read, with the rules that did not look.
+
+        Args:
+            known: images of which another finding says that they cannot be read.
+        """
+        return [
+            unseen(image, why, list(codes), known=image in known)
+            for image, (why, codes) in self._unseen.items()
+        ]
 
     def forget_gone(self) -> None:
         """Let go of results about images that are no more."""
@@ -160,9 +180,11 @@ class Run:
             self._cache.keep(_DATASET if image is None else _place(image), rows)
 
     def _pixels(self, orders: Iterator[Order], workers: int) -> None:
-        for image, found, whole in look_with_pixels(orders, workers):
-            located = {code: self._located(one) for code, one in found.items()}
-            self._keep(image, found if image else located, whole=whole)
+        for image, seen in look_with_pixels(orders, workers):
+            located = {code: self._located(one) for code, one in seen.found.items()}
+            self._keep(image, seen.found if image else located, whole=seen.whole)
+            for name, (why, codes) in seen.unseen.items():
+                self._unseen.setdefault(name, (why, {}))[1].update(dict.fromkeys(codes))
             self._watcher.advance(1)
 
     def _order(self, image: str | None, rules: Sequence[Rule]) -> Order:
