@@ -83,7 +83,8 @@ def image_by_image(rule, given):
     if rule.scope == "dataset":
         return found(rule, given)
     out = []
-    for name in given.slides["slide"].to_pylist():
+    named = [given.slides["slide"].to_pylist(), given.annotations["image"].to_pylist()]
+    for name in dict.fromkeys(one for names in named for one in names):
         one = replace(
             given,
             slides=given.slides.filter(pc.equal(given.slides["slide"], name)),

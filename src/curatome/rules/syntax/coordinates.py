@@ -10,11 +10,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curatome.annotations.doubts import Ground, box_doubt, coordinate_doubts
+from curatome.annotations.doubts import Ground, coordinate_doubts
 from curatome.annotations.formats.base import Doubt, Frame, Options
 from curatome.findings import Finding, Severity
 from curatome.rules.measured import measured
 from curatome.rules.rule import Inputs, Rule
+from curatome.rules.syntax.dialects import dialect
 from curatome.rules.syntax.shapes import frames_of
 
 Floats = npt.NDArray[np.float64]
@@ -107,15 +108,12 @@ def _in_corner(one: _Drawn) -> bool:
     return bool((one.bounds[:, 2:] <= size / 2).all())
 
 
-def _box_corners(inputs: Inputs) -> Iterator[Finding]:
+def _box_dialects(inputs: Inputs) -> Iterator[Finding]:
     for one in _drawn(inputs, ["box"]):
-        left, top, right, bottom = one.bounds.T
-        numbers = np.stack([left, top, right - left, bottom - top], axis=1)
-        ground = Ground.of([one.frame], np.zeros(len(numbers), np.int64))
-        doubt = box_doubt(numbers, ground)
-        if doubt is not None:
-            reading = "width and height are the right and lower edge"
-            yield _finding(BOX, one.frame, doubt, reading, len(numbers))
+        found = dialect(one.bounds, one.frame)
+        if found is not None:
+            doubt = Doubt("box", found.assumed, found.instead, found.evidence)
+            yield _finding(BOX, one.frame, doubt, found.told, len(one.bounds))
 
 
 def _finding(rule: Rule, frame: Frame, doubt: Doubt, reading: str, count: int) -> Finding:
@@ -161,16 +159,25 @@ BOX = Rule(
     severity=Severity.WARNING,
     scope="image",
     needs=("annotations", "slides"),
-    what="Boxes whose width and height are the coordinates of their right and lower edge.",
-    why="COCO has x, y, width, height; other programs write x1, y1, x2, y2 into the same four "
-    "numbers. Read wrongly, every box reaches far across the image.",
+    what="Boxes whose four numbers were meant otherwise: as corners, as a center, as sizes, or as "
+    "parts of the image.",
+    why="COCO has x, y, width, height; VOC has x1, y1, x2, y2; YOLO has the center, width and "
+    "height as parts of the image, all in the same four numbers. Read wrongly, boxes reach far "
+    "across the image, lie beside their objects or in its first pixel.",
     bad="A mitosis at (30,200, 41,000) with a box of 30,264 × 41,064 px.",
     good="Boxes as large as what they hold.",
-    fix=_FIX.format(option="`--box x1y1x2y2`"),
-    method="Both readings are weighed by the boxes that lie on their image; where both do, by "
-    "whether every box is larger than its distance from the edges (Fisher's method, "
-    "`curatome.annotations.doubts`).",
-    promise="all boxes of an image, six or more",
-    look=_box_corners,
+    fix="Look at the image with its annotations. If the reading is right, take the import back "
+    "with `curatome annotations undo` and import the file again with `--box x1y1x2y2`, `--box "
+    "xywh`, or as the format that has such boxes; YOLO has centers and parts.",
+    method="All boxes of an image are weighed together. Corners read as sizes make boxes that "
+    "leave the image, or are all larger than their distance from its edges; sizes read as corners "
+    "make boxes that all begin beside the image's left and upper edge (Fisher's method, "
+    "1 in 1,000); centers read as corners, or the reverse, make ten boxes or more that cross two "
+    "sides of the image and none the other two; parts and per cent lie in the first pixels.",
+    promise="all boxes of an image, six or more, that were written as corners and read as sizes or "
+    "the reverse, or as parts of the image, or read beside their middle where ten or more of them "
+    "touch the image's right and lower edges",
+    version=2,
+    look=_box_dialects,
 )
 RULES = (FRAME, BOX)
