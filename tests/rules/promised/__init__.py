@@ -6,9 +6,15 @@ finding is about the whole dataset, every second cohort is left clean, so that f
 
 from __future__ import annotations
 
-from tests.rules.promised import shapes, syntax
+from tests.rules.promised import balance, drift, shapes, splits, syntax
 from tests.rules.promised.trial import Promise, Score, Trial, findings, given, score
 
-PROMISES: tuple[Promise, ...] = (*shapes.PROMISES, *syntax.PROMISES)
+PROMISES: tuple[Promise, ...] = (
+    *shapes.PROMISES,
+    *syntax.PROMISES,
+    *balance.PROMISES,
+    *drift.PROMISES,
+    *splits.PROMISES,
+)
 
 __all__ = ["PROMISES", "Promise", "Score", "Trial", "findings", "given", "score"]

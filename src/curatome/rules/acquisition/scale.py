@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curatome.findings import Finding, Severity
-from curatome.rules.measured import measured
+from curatome.rules.marks import marks
 from curatome.rules.rule import Inputs, Rule
 
 Floats = npt.NDArray[np.float64]
@@ -29,8 +29,8 @@ def size_ratios(
 ) -> Mapping[int, tuple[float, int]]:
     """How much larger the objects of each slide are than those of the same class elsewhere.
 
-    Of each class, the logarithm of the median of a slide is compared with the median of those of
-    all other slides; the mean over classes, weighted by objects, is the slide's.
+    The usual size of a class is the median of the medians of slides. A slide's factor is the
+    median, over its objects of all such classes, of size over usual size.
 
     Args:
         sizes: (N,) diameters, µm.
@@ -40,20 +40,18 @@ def size_ratios(
     Returns:
         Slide to factor and number of objects behind it; only slides that can be compared.
     """
-    parts: dict[int, list[tuple[float, int]]] = {}
+    gap = np.full(len(sizes), np.nan)
     for kind in np.unique(kinds):
         mine = kinds == kind
         medians = _medians(np.log(sizes[mine]), slides[mine])
-        if len(medians) <= _LEAST or not _cell_sized(medians):
-            continue
-        for slide, (value, _, count) in medians.items():
-            others = [other for name, (other, _, _) in medians.items() if name != slide]
-            parts.setdefault(slide, []).append((value - float(np.median(others)), count))
-    out = {}
-    for slide, found in parts.items():
-        gaps, weights = (np.array(column, np.float64) for column in zip(*found, strict=True))
-        out[slide] = (math.exp(float(np.average(gaps, weights=weights))), int(weights.sum()))
-    return out
+        if len(medians) > _LEAST and _cell_sized(medians):
+            usual = np.median([middle for middle, _, _ in medians.values()])
+            gap[mine] = np.log(sizes[mine]) - usual
+    known = np.isfinite(gap)
+    if not known.any():
+        return {}
+    found = _medians(gap[known], slides[known])
+    return {slide: (math.exp(middle), count) for slide, (middle, _, count) in found.items()}
 
 
 def _medians(logs: Floats, slides: npt.NDArray[np.int64]) -> dict[int, tuple[float, float, int]]:
@@ -75,8 +73,7 @@ def _cell_sized(medians: Mapping[int, tuple[float, float, int]]) -> bool:
 
 
 def _contradicted(inputs: Inputs) -> Iterator[Finding]:
-    table = inputs.annotations.select(["image", "kind", "labels"])
-    table = table.append_column("area", pa.array(measured(inputs.annotations).area))
+    table = marks(inputs).select(["image", "kind", "labels", "area"])
     table = table.filter(pc.is_in(table["kind"], pa.array(["polygon", "multipolygon"])))
     row = pc.index_in(table["image"], inputs.slides["slide"].combine_chunks())
     table, row = table.filter(pc.is_valid(row)), row.drop_null()
@@ -115,7 +112,7 @@ SCALE = Rule(
     name="scale-against-objects",
     severity=Severity.WARNING,
     scope="dataset",
-    needs=("slides", "annotations"),
+    needs=("slides", "marks"),
     what="A slide whose annotated nuclei or cells are far larger or smaller than those of the same "
     "classes on the other slides.",
     why="Nuclei of a class have about the same size in every case; a scanner's scale is sometimes "
@@ -124,11 +121,13 @@ SCALE = Rule(
     good="Lymphocytes of 7 µm on every slide.",
     fix="Measure something of known size on the slide; if the scale is wrong, set it with "
     "`curatome slides set-mpp FILE MPP`.",
-    method="The median diameter of the outlines of each class on a slide is compared with the "
-    "median of the other slides' medians; classes whose median lies outside of 3 to 40 µm, or that "
-    "vary much within a slide, are left out, and so are slides with fewer than five objects of a "
-    "class.",
-    promise="a scale that is off by a factor of 2 on up to a quarter of the slides",
+    method="The diameter of each outline is divided by the usual one of its class, the median of "
+    "slides' medians; the median of that over a slide's outlines is how far its scale is off. "
+    "Classes whose median lies outside of 3 to 40 µm, that vary much within a slide, or that five "
+    "slides or fewer have five outlines of are left out, and so are slides with fewer than five.",
+    promise="a scale that is off by a factor of 2 on up to a quarter of the slides, each with ten "
+    "outlined nuclei or more",
+    version=2,
     settings={
         "factor": (
             1.6,
