@@ -124,8 +124,8 @@ def test_agreement_of_a_reader_by_hand():
         slides=slides_of([{"slide": f"s{k}"} for k in range(3)]),
         annotations=annotations_of(rows),
     )
-    reads = correctness.first_reads(inputs.annotations, inputs.slides)
-    parts = correctness._agreement(correctness.ratings_of(reads, inputs.slides), 0)
+    said = correctness.ratings_of(correctness.marks(inputs), inputs.slides)
+    parts = correctness._agreement(said, 0)
     assert parts[:2].tolist() == [[1, 2, 0, 1], [0, 2, 1, 1]]
 
 

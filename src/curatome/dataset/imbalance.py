@@ -163,11 +163,12 @@ def label_sets(labels: Labels) -> tuple[Whole, list[tuple[str, ...]]]:
     word, bit = np.divmod(labels.code, 64)
     np.bitwise_or.at(bits, (labels.row, word), np.uint64(1) << bit.astype(np.uint64))
     known = bits.any(axis=1)
-    kinds, number = np.unique(bits[known], axis=0, return_inverse=True)
+    one = bits.shape[1] == 1  # numbers are sorted faster than rows of them
+    kinds, number = np.unique(bits[known], axis=None if one else 0, return_inverse=True)
     of = np.full(labels.items, -1, np.int64)
     of[known] = number.reshape(-1)
     sets = [
         tuple(name for k, name in enumerate(labels.names) if int(kind[k // 64]) >> (k % 64) & 1)
-        for kind in kinds
+        for kind in kinds.reshape(-1, bits.shape[1])
     ]
     return of, sets

@@ -40,7 +40,7 @@ def _few_cases(inputs: Inputs) -> Iterator[Finding]:
         if len(one.cases) < float(inputs.settings["least_dataset"]):
             continue
         enough.append(one)
-        held = one.by_case()
+        held = one.by_case
         worth = effective_number(held)
         for k in np.flatnonzero(worth < least).tolist():
             yield _few(one, k, held[k], float(worth[k]), least)
@@ -102,7 +102,7 @@ def _minority(inputs: Inputs) -> Iterator[Finding]:
 def _severe(inputs: Inputs) -> Iterator[Finding]:
     least = float(inputs.settings["ratio"])
     for one in counted(inputs):
-        held = one.by_case()
+        held = one.by_case
         commonest = held[int(one.labels.counts.argmax())]
         for k in range(len(held)):
             if least_ratio(held[k], commonest) >= least:
@@ -111,7 +111,7 @@ def _severe(inputs: Inputs) -> Iterator[Finding]:
 
 def _rarer(rule: Rule, one: Counted, k: int) -> Finding:
     """How much rarer a class is, and what would mend it."""
-    counts, held = one.labels.counts, one.by_case()[k]
+    counts, held = one.labels.counts, one.by_case[k]
     most = int(counts.argmax())
     ratio, mean = float(imbalance_ratios(counts)[k]), mean_ratio(counts)
     worth = float(effective_number(held))
@@ -187,7 +187,7 @@ def _cases_by(inputs: Inputs, factor: str) -> dict[str, set[str]]:
     held: dict[str, set[str]] = {}
     if factor == "class":
         for one in counted(inputs):
-            for name, row in zip(one.labels.names, one.by_case(), strict=True):
+            for name, row in zip(one.labels.names, one.by_case, strict=True):
                 cases = [one.cases[k] for k in np.flatnonzero(row).tolist()]
                 held.setdefault(name, set()).update(cases)
         return held
@@ -223,7 +223,7 @@ FEW = Rule(
     severity=Severity.WARNING,
     scope="dataset",
     needs=(),
-    uses=("slides", "annotations", "items", "cases"),
+    uses=("slides", "marks", "items", "cases"),
     what="A class has too few independent cases, or is in the protocol and nowhere else.",
     why=_WHY,
     bad="412 mitoses, 390 of them from one patient: worth 1.1 equal cases.",
@@ -245,7 +245,7 @@ MINORITY = Rule(
     severity=Severity.NOTE,
     scope="dataset",
     needs=(),
-    uses=("slides", "annotations", "items", "cases"),
+    uses=("slides", "marks", "items", "cases"),
     what="A class is rarer, against the commonest one, than classes are on average.",
     why=_IMBALANCED,
     bad="Inclusion on 212 cells, Elongation on 2,445: 11.5 times fewer, where the mean is 3.6.",
@@ -261,7 +261,7 @@ SEVERE = Rule(
     severity=Severity.WARNING,
     scope="dataset",
     needs=(),
-    uses=("slides", "annotations", "items", "cases"),
+    uses=("slides", "marks", "items", "cases"),
     what="A class is many times rarer than the commonest one, beyond doubt.",
     why=_IMBALANCED,
     bad="8 mitoses beside 415 tumor cells.",
@@ -279,7 +279,7 @@ COMBINATIONS = Rule(
     severity=Severity.NOTE,
     scope="dataset",
     needs=(),
-    uses=("slides", "annotations", "items", "cases"),
+    uses=("slides", "marks", "items", "cases"),
     what="Combinations of labels that hardly any case shows.",
     why="Such combinations cannot be divided between splits, nor learned. Where rare labels go "
     "with common ones (a high SCUMBLE), repeating rare items repeats common labels too.",
@@ -299,7 +299,7 @@ TARGET = Rule(
     severity=Severity.WARNING,
     scope="dataset",
     needs=(),
-    uses=("slides", "annotations", "items", "cases"),
+    uses=("slides", "marks", "items", "cases"),
     what="There are fewer cases than the protocol's cohort wants.",
     why="Targets follow from how precisely the dataset is to answer its question; below them it "
     "cannot.",

@@ -19,7 +19,8 @@ from curatome.findings import Finding, Measure, Place, Severity
 from curatome.protocol import Protocol
 from curatome.rules.fields import Field, fields
 from curatome.rules.looks import pieces
-from curatome.rules.reads import REFERENCE, first_reads, ratings_of
+from curatome.rules.marks import marks
+from curatome.rules.reads import REFERENCE, ratings_of
 from curatome.rules.rule import Inputs, Rule
 from curatome.slides.tissue import find_tissue
 
@@ -216,7 +217,7 @@ def completeness_of(inputs: Inputs) -> list[Measure]:
 
     Where something was adjudicated, only what is adjudicated counts as an object.
     """
-    said = ratings_of(first_reads(inputs.annotations, inputs.slides), inputs.slides, objects=True)
+    said = ratings_of(marks(inputs), inputs.slides, objects=True)
     people = [] if said is None else [name for name in said.readers if name != REFERENCE]
     if said is None or len(people) < 2:
         return []
@@ -277,8 +278,9 @@ UNANNOTATED = Rule(
     code="CMP002",
     name="tissue-without-class",
     severity=Severity.WARNING,
-    scope="dataset",
-    needs=("annotations", "exhaustive", "slides", "pixels"),
+    scope="image",
+    needs=("exhaustive", "slides", "pixels"),
+    uses=("annotations",),
     what="Tissue in a region where every class is annotated belongs to none.",
     why=_WHY,
     bad="A quarter of the tissue in the region has no outline.",
@@ -297,7 +299,7 @@ UNSCREENED = Rule(
     code="CMP003",
     name="unscreened-field",
     severity=Severity.WARNING,
-    scope="dataset",
+    scope="image",
     needs=("annotations", "exhaustive", "slides"),
     what="An exhaustive region, or a side of it, has no annotation, where chance leaves none.",
     why=_WHY + " A reader who was called away leaves half a field.",
@@ -319,7 +321,7 @@ BELOW = Rule(
     name="completeness-below-gate",
     severity=Severity.ERROR,
     scope="dataset",
-    needs=("annotations", "slides"),
+    needs=("marks", "slides"),
     what="The readers together found fewer of the objects than the protocol's gate asks for.",
     why=_WHY,
     bad='[[gates]] measure = "completeness", min = 0.95; two readers found 0.88.',

@@ -41,7 +41,7 @@ def _tested(
     one: Counted, domain: list[str | None]
 ) -> tuple[Association, tuple[list[str], list[str]]]:
     """How classes go with domains, over cases of a known one; and the names of both."""
-    held = one.by_case().T
+    held = one.by_case.T
     cases = [k for k, name in enumerate(domain) if name is not None and held[k].any()]
     names = sorted({name for name in domain if name is not None})
     group = np.array([names.index(domain[k] or "") for k in cases], np.int64)
@@ -84,7 +84,7 @@ CONFOUNDED = Rule(
     severity=Severity.WARNING,
     scope="dataset",
     needs=(),
-    uses=("slides", "annotations", "items", "cases"),
+    uses=("slides", "marks", "items", "cases"),
     what="Classes go with sites or scanners.",
     why="A model can then tell the class by the color of the stain or the blur of the scanner, "
     "and no test within the dataset shows it.",

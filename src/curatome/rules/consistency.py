@@ -256,8 +256,9 @@ REPEAT = Rule(
     code="CON003",
     name="repeat-reads-differ",
     severity=Severity.WARNING,
-    scope="dataset",
-    needs=("annotations", "slides"),
+    scope="image",
+    needs=("annotations",),
+    uses=("slides",),
     what="A reader called one object differently when reading it again.",
     why="It is either a slip or a class whose definition does not hold; in both cases the label "
     "is not known.",

@@ -18,6 +18,7 @@ from curatome.dataset.labels import reference_of
 from curatome.errors import CuratomeError, TableError
 from curatome.findings import Finding, Place, Severity
 from curatome.rules.looks import looks_of
+from curatome.rules.marks import marks
 from curatome.rules.reads import REFERENCE, first_reads, ratings_of
 from curatome.rules.rule import Inputs, Rule
 
@@ -124,7 +125,7 @@ def _unresolved(inputs: Inputs) -> Iterator[Finding]:
 
 
 def _out_of_line(inputs: Inputs) -> Iterator[Finding]:
-    said = ratings_of(first_reads(inputs.annotations, inputs.slides), inputs.slides)
+    said = ratings_of(marks(inputs), inputs.slides)
     if said is None:
         return
     said = said.of([name for name in said.readers if name != REFERENCE])
@@ -206,8 +207,9 @@ UNRESOLVED = Rule(
     code="COR002",
     name="unresolved-disagreement",
     severity=Severity.WARNING,
-    scope="dataset",
-    needs=("annotations", "slides"),
+    scope="image",
+    needs=("annotations",),
+    uses=("slides",),
     what="Readers gave one object different classes, and nobody decided.",
     why="Whichever of them an export takes, it is one reader's word, and nobody can tell later "
     "that another said otherwise.",
@@ -224,7 +226,7 @@ READER = Rule(
     name="reader-out-of-line",
     severity=Severity.WARNING,
     scope="dataset",
-    needs=("annotations", "slides"),
+    needs=("marks", "slides"),
     what="One reader agrees with the others less than they do with each other.",
     why="The reader may see what others do not, or read by another guideline. Either way labels "
     "depend on who made them.",

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import shapely
 
 from curatome.dataset.imbalance import Labels, labels_of
 from curatome.dataset.labels import reference_of
+from curatome.rules.marks import marks
+from curatome.rules.remembered import Remembered
 from curatome.rules.rule import Inputs
 
 Whole = npt.NDArray[np.int64]
@@ -30,8 +31,8 @@ class Counted:
         labels: of each.
         case: (N,) its case, an index into `cases`; what has no case is a case of its own image.
         cases: (C,) their names.
-        shape: (N,) WKB of annotations, level-0 px; None of items, whose areas mean nothing.
-        px_um2: (N,) area of a level-0 px on the image of each, NaN where it is not known.
+        area: (N,) of annotations, µm², NaN where it is not known; None of items, whose areas mean
+            nothing.
         domain: by factor, (C,) site or scanner of each case, None where it is not known or the
             case has several.
     """
@@ -40,8 +41,7 @@ class Counted:
     labels: Labels
     case: Whole
     cases: list[str]
-    shape: pa.ChunkedArray | None
-    px_um2: Floats
+    area: Floats | None
     domain: dict[str, list[str | None]]
 
     @property
@@ -51,38 +51,42 @@ class Counted:
 
     def area_by_case(self, code: int) -> Floats:
         """(C,) area of a class in each case, µm²."""
-        rows = self.labels.row[self.labels.code == code]
-        if self.shape is None:
+        if self.area is None:
             return np.zeros(len(self.cases))
-        shapes = shapely.from_wkb(self.shape.take(pa.array(rows)).to_numpy(zero_copy_only=False))
-        area = np.nan_to_num(shapely.area(shapes) * self.px_um2[rows])
+        rows = self.labels.row[self.labels.code == code]
+        area = np.nan_to_num(self.area[rows])
         return np.bincount(self.case[rows], area, len(self.cases)).astype(np.float64)
 
+    @cached_property
     def by_case(self) -> Floats:
         """(K, C) labels of each class in each case."""
         return self.labels.by(self.case, len(self.cases))
 
 
-def counted(inputs: Inputs) -> Iterator[Counted]:
+def counted(inputs: Inputs) -> list[Counted]:
     """Annotations, then items of each kind with the classes that no annotation has.
 
     Tiles get their labels from annotations, so the same class is not counted on both; and of one
     picture at several scales, the scale with most items counts.
     """
+    return _counted(marks(inputs), inputs.slides, inputs.items)
+
+
+@Remembered
+def _counted(table: pa.Table, slides: pa.Table, items: pa.Table) -> list[Counted]:
+    found: list[Counted] = []
     known: set[str] = set()
-    table = reference_of(inputs.annotations)
-    if len(table):
-        found = _annotations(table, inputs.slides)
-        known = set(found.labels.names)
-        if known:
-            yield found
-    items = inputs.items.filter(pc.greater(pc.list_value_length(inputs.items["labels"]), 0))
+    reference = reference_of(table)
+    if len(reference):
+        one = _annotations(reference, slides)
+        known = set(one.labels.names)
+        found += [one] if known else []
+    items = items.filter(pc.greater(pc.list_value_length(items["labels"]), 0))
     for kind in sorted(pc.unique(items["kind"]).to_pylist()):
-        mine = _one_scale(items.filter(pc.equal(items["kind"], kind)))
-        found = _items(mine, kind)
-        labels = found.labels.take(set(found.labels.names) - known)
-        if labels.names:
-            yield replace(found, labels=labels)
+        one = _items(_one_scale(items.filter(pc.equal(items["kind"], kind))), kind)
+        labels = one.labels.take(set(one.labels.names) - known)
+        found += [replace(one, labels=labels)] if labels.names else []
+    return found
 
 
 def _annotations(table: pa.Table, slides: pa.Table) -> Counted:
@@ -95,16 +99,15 @@ def _annotations(table: pa.Table, slides: pa.Table) -> Counted:
     scale = [of(n).to_numpy(zero_copy_only=False).astype(np.float64) for n in ("mpp_x", "mpp_y")]
     case, cases = _codes(pc.coalesce(of("case"), image))
     domain = {name: _single(case, of(name), len(cases)) for name in FACTORS}
-    px = scale[0] * scale[1]
-    labels = labels_of(table["labels"])
-    return Counted("annotations", labels, case, cases, table["geometry"], px, domain)
+    area = table["area"].to_numpy() * scale[0] * scale[1]
+    return Counted("annotations", labels_of(table["labels"]), case, cases, area, domain)
 
 
 def _items(table: pa.Table, kind: str) -> Counted:
     own = pc.coalesce(table["case"], table["slide"], table["item"])
     case, cases = _codes(own.combine_chunks())
     domain = {n: _single(case, table[n].combine_chunks(), len(cases)) for n in FACTORS}
-    return Counted(kind, labels_of(table["labels"]), case, cases, None, np.zeros(0), domain)
+    return Counted(kind, labels_of(table["labels"]), case, cases, None, domain)
 
 
 def _one_scale(items: pa.Table) -> pa.Table:
@@ -125,10 +128,11 @@ def _single(case: Whole, values: pa.Array, cases: int) -> list[str | None]:
     """The one value of each case."""
     coded = pc.dictionary_encode(values)
     code = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-    pairs = np.unique(np.stack([case, code], axis=1)[code >= 0], axis=0)
-    many = np.bincount(pairs[:, 0], minlength=cases)
     names = coded.dictionary.to_pylist()
+    pairs = np.unique((case * max(len(names), 1) + code)[code >= 0])
+    row, value = np.divmod(pairs, max(len(names), 1))
+    alone = np.bincount(row, minlength=cases)[row] == 1
     found: list[str | None] = [None] * cases
-    for row, value in pairs[many[pairs[:, 0]] == 1].tolist():
-        found[row] = names[value]
+    for at, name in zip(row[alone].tolist(), value[alone].tolist(), strict=True):
+        found[at] = names[name]
     return found

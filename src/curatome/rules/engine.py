@@ -21,6 +21,7 @@ VERSION = 1
 NEEDED: Mapping[Needs, str] = {
     "slides": "slides; `curatome add` registers them",
     "annotations": "annotations; `curatome import` reads them",
+    "marks": "annotations; `curatome import` reads them",
     "exhaustive": "exhaustive regions; `curatome annotations exhaustive` declares them",
     "items": "items; `curatome build` makes them",
     "near": "near-duplicates; `--near` looks for them",
@@ -61,7 +62,8 @@ def settings_of(rule: Rule, protocol: Protocol) -> dict[str, float | str]:
 def lacking(rule: Rule, inputs: Inputs) -> Needs | None:
     """The first part that the rule needs and that is not there."""
     for part in rule.needs:
-        held: Any = getattr(inputs, part)
+        made = part == "marks" and inputs.marks is None  # they are made of the annotations
+        held: Any = inputs.annotations if made else getattr(inputs, part)
         if held is None or (part != "pixels" and not len(held)):
             return part
     return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +21,7 @@ from curatome.dataset.imbalance import label_sets, labels_of
 from curatome.findings import Place
 from curatome.protocol import Protocol
 from curatome.rules.kinship import exclusive
+from curatome.rules.remembered import Remembered
 
 Whole = npt.NDArray[np.int64]
 Shapes = npt.NDArray[np.object_]
@@ -85,17 +85,10 @@ class Reads:
         return [use[at : end[at]].tolist() for at in wanted.tolist()]
 
 
-_last: tuple[weakref.ref[pa.Table], weakref.ref[pa.Table], Reads] | None = None
-"""First reads that were matched last: several rules ask for the same, and it takes a while."""
-
-
+@Remembered
 def first_reads(annotations: pa.Table, slides: pa.Table) -> Reads:
-    """`reads_of` of the same two tables, worked out once."""
-    global _last  # noqa: PLW0603 - a function of its arguments all the same
-    if _last is None or _last[0]() is not annotations or _last[1]() is not slides:
-        found = reads_of(annotations, slides)
-        _last = (weakref.ref(annotations), weakref.ref(slides), found)
-    return _last[2]
+    """`reads_of` of first reads."""
+    return reads_of(annotations, slides)
 
 
 def reads_of(annotations: pa.Table, slides: pa.Table, *, repeats: bool = False) -> Reads:
@@ -111,7 +104,7 @@ def reads_of(annotations: pa.Table, slides: pa.Table, *, repeats: bool = False) 
             what was adjudicated, on images of several readers.
     """
     table = _eligible(annotations, repeats)
-    shapes = shapely.from_wkb(table["geometry"].to_numpy(zero_copy_only=False))
+    shapes = shapely.from_wkb(table["geometry"].to_numpy(zero_copy_only=False), on_invalid="ignore")
     table, shapes, middle, by_point = _usable(table, shapes, slides)
     item = np.full(len(table), -1, np.int64)
     read = pc.cast(table["read"], pa.string())
@@ -137,31 +130,41 @@ def reads_of(annotations: pa.Table, slides: pa.Table, *, repeats: bool = False) 
     return Reads(table, item, shapes, kind, sets, _settled(table, item, annotations))
 
 
-def ratings_of(reads: Reads, slides: pa.Table, *, objects: bool = False) -> Ratings | None:
+def ratings_of(marks: pa.Table, slides: pa.Table, *, objects: bool = False) -> Ratings | None:
     """What every reader said of every object, silence included; None where there are no reads.
 
     Args:
-        reads: first reads.
+        marks: `rules.marks.MARKS`.
         slides: `tables.SLIDES`, for cases; an image without one is a case of its own.
         objects: leave out what was said of whole images.
     """
-    rows = np.flatnonzero(reads.table["read"].to_numpy() == 1)
+    table = marks.filter(pc.is_valid(marks["object"]))
+    decided = pc.equal(table["basis"], "adjudicated")
+    reader = pc.if_else(decided, REFERENCE, table["reader"])
+    table = table.set_column(table.schema.get_field_index("reader"), "reader", reader)
+    seen = table.select(["image", "reader"]).group_by(["image", "reader"]).aggregate([])
     if objects:
-        rows = rows[~pc.equal(reads.table["kind"], "whole").to_numpy()[rows]]
-    if not len(rows):
+        table = table.filter(pc.not_equal(table["kind"], "whole"))
+    if not len(table):
         return None
-    table = reads.table.take(pa.array(rows))
+    image, number = _codes(table["image"]), table["object"].to_numpy()
+    item = np.unique(image * (number.max() + 1) + number, return_inverse=True)[1]
+    # Of two words of a reader about one whole image the first counts; CON004 tells of both.
+    who = _codes(table["reader"])
+    once = np.sort(np.unique(item * (who.max() + 1) + who, return_index=True)[1])
+    table, item = table.take(pa.array(once)), item[once]
     images = pc.unique(table["image"])
     at = pc.index_in(images, slides["slide"].combine_chunks())
     case = pc.coalesce(slides["case"].combine_chunks().take(at), images)
-    said = [" + ".join(reads.labels(row)) or None for row in rows.tolist()]
-    doubt = table["cannot_judge"].to_pylist()
+    of, sets = label_sets(labels_of(table["labels"]))
+    words = np.array([*(" + ".join(one) for one in sets), None], object)  # -1 is the last one
+    said = words[np.where(table["cannot_judge"].to_numpy(), -1, of)]
     long = read_table(
-        reads.item[rows],
+        item,
         table["reader"].to_pylist(),
-        [None if unsure else one for one, unsure in zip(said, doubt, strict=True)],
+        said.tolist(),
         image=table["image"].to_pylist(),
-        seen=reads.table.select(["image", "reader"]).group_by(["image", "reader"]).aggregate([]),
+        seen=seen,
         images=pa.table({"image": images, "case": case}),
     )
     return ratings(long)

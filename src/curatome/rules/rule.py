@@ -45,6 +45,7 @@ class Inputs:
         protocol: curatome.toml.
         slides: `tables.SLIDES`.
         annotations: `tables.ANNOTATIONS`.
+        marks: the same without shapes, `rules.marks.MARKS`; None if they are not made yet.
         exhaustive: regions declared exhaustively annotated, `annotations.store.EXHAUSTIVE`.
         items: `tables.ITEMS`: tiles, regions, cells and images with labels and splits.
         near: near-duplicates, `tables.NEAR_DUPLICATES`; None if they were not searched.
@@ -56,6 +57,7 @@ class Inputs:
     protocol: Protocol
     slides: pa.Table = field(default_factory=SLIDES.schema.empty_table)
     annotations: pa.Table = field(default_factory=ANNOTATIONS.schema.empty_table)
+    marks: pa.Table | None = None
     exhaustive: pa.Table | None = None
     items: pa.Table = field(default_factory=ITEMS.schema.empty_table)
     near: pa.Table | None = None
@@ -65,7 +67,7 @@ class Inputs:
 
 
 Look = Callable[[Inputs], Iterable[Finding]]
-Needs = Literal["slides", "annotations", "exhaustive", "items", "near", "cases", "pixels"]
+Needs = Literal["slides", "annotations", "marks", "exhaustive", "items", "near", "cases", "pixels"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ class Rule:
         name: in words with hyphens, `loose-outline`.
         severity: of its findings.
         scope: whether it looks at one image at a time or at the whole dataset.
-        needs: parts of `Inputs` without which it is skipped.
+        needs: parts of `Inputs` without which it is skipped. Of a dataset's annotations, a rule
+            asks for `marks` if it can do without shapes: they are kept from check to check.
         what: what it finds, one sentence.
         why: why that matters for a model or a reader, two or three sentences.
         bad: an example that fails, in words.

@@ -192,20 +192,25 @@ def _sifted(
 
 
 def _on_annotations(parts: Parts, cache: Cache) -> tuple[list[Accepted], list[Finding]]:
-    """Suppressions on annotations, read again only if annotations have changed."""
-    key = sorted(parts.tokens.items())
-    held = cache.fact("suppressions")
-    if held is None or [tuple(one) for one in held["key"]] != key:
-        accepted, reasonless = of_annotations(parts.annotations)
-        held = {
-            "key": key,
+    """Suppressions on annotations, read again only of images whose annotations have changed."""
+    before = cache.fact("suppressions of images") or {}
+    due = [one for one, token in parts.tokens.items() if before.get(one, {}).get("key") != token]
+    if due:
+        parts.read_all_at_once(len(due))
+    held = {image: before[image] for image in parts.tokens.keys() - due}
+    for image in due:
+        accepted, reasonless = of_annotations(parts.annotations_of(image))
+        held[image] = {
+            "key": parts.tokens[image],
             "accepted": [vars(one) for one in accepted],
             "reasonless": [plain_finding(one) for one in reasonless],
         }
-        cache.keep_fact("suppressions", held)
+    if held != before:
+        cache.keep_fact("suppressions of images", held)
+    some = [held[image] for image in parts.tokens]
     return (
-        [Accepted(**one) for one in held["accepted"]],
-        [finding_of(one) for one in held["reasonless"]],
+        [Accepted(**one) for own in some for one in own["accepted"]],
+        [finding_of(one) for own in some for one in own["reasonless"]],
     )
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import pyarrow as pa
+
 from curatome.project.kept import finding_of, plain_finding
 from curatome.rules.engine import Looked
 
@@ -22,6 +24,8 @@ _VERSION = 1
 _TABLES = """
 CREATE TABLE IF NOT EXISTS results (
     rule TEXT, place TEXT, key TEXT NOT NULL, content BLOB NOT NULL, PRIMARY KEY (rule, place));
+CREATE TABLE IF NOT EXISTS marks (
+    place TEXT PRIMARY KEY, key TEXT NOT NULL, content BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, content TEXT NOT NULL);
 """
 
@@ -85,9 +89,36 @@ class Cache:
 
     def forget(self, places: Collection[str]) -> None:
         """Let go of what was found in places that are no more."""
+        rows = [(place,) for place in places]
         with self._base:
-            self._base.executemany(
-                "DELETE FROM results WHERE place = ?", [(place,) for place in places]
+            self._base.executemany("DELETE FROM results WHERE place = ?", rows)
+            self._base.executemany("DELETE FROM marks WHERE place = ?", rows)
+
+    def marks_keys(self) -> dict[str, str]:
+        """The key of all marks that are kept, by place."""
+        return dict(self._base.execute("SELECT place, key FROM marks").fetchall())
+
+    def marks(self, place: str) -> pa.Table:
+        """The marks of a place.
+
+        Raises:
+            KeyError: none are kept.
+        """
+        row = self._base.execute("SELECT content FROM marks WHERE place = ?", (place,)).fetchone()
+        if row is None:
+            raise KeyError(place)
+        return pa.ipc.open_stream(row[0]).read_all()
+
+    def keep_marks(self, place: str, key: str, table: pa.Table) -> None:
+        """Keep the marks of a place."""
+        sink = pa.BufferOutputStream()
+        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
+            writer.write_table(table)
+        with self._base:
+            self._base.execute(
+                "INSERT OR REPLACE INTO marks VALUES (?, ?, ?)",
+                (place, key, sink.getvalue().to_pybytes()),
             )
 
     def fact(self, name: str) -> Any:

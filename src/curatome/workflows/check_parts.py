@@ -24,8 +24,10 @@ from curatome.annotations.store import AnnotationStore
 from curatome.durable import new_file
 from curatome.project import Project, SlideEntry
 from curatome.rules import engine
+from curatome.rules.marks import MARKS, marks
+from curatome.rules.marks import VERSION as MARKS_VERSION
 from curatome.rules.rule import Inputs, Needs, Rule
-from curatome.tables import ITEMS, SLIDES
+from curatome.tables import ANNOTATIONS, ITEMS, SLIDES
 from curatome.workflows.check_cache import Cache
 from curatome.workflows.items import gather, item_batches, items_in
 from curatome.workflows.manifest import manifest_path, slide_row
@@ -35,9 +37,16 @@ from curatome.workflows.splits import FILE as SPLITS
 from curatome.workflows.splits import read_splits
 from curatome.workflows.watch import Watcher
 
+_NOWHERE = "\x00"
+"""Place of what lies on no image."""
 _MANY = 20_000
 """Events after which all images are looked at again, for it takes longer to find out which."""
 _DIGEST = b"curatome.digest"
+
+
+def place_of(image: str) -> str:
+    """The place that results about an image are kept under."""
+    return image or _NOWHERE
 
 
 class Parts:
@@ -67,6 +76,31 @@ class Parts:
         }
         counts = store.counts().images
         self.annotated: Mapping[str, int] = {name or "": n for name, n in counts.items()}
+
+    @cached_property
+    def marks(self) -> pa.Table:
+        """`rules.marks.MARKS` of all annotations; those of unchanged images are not made again."""
+        for image in self.annotated:
+            if self._marks_kept.get(image) != self._marks_key(image):
+                self.mark(image, self.of_image(image))
+        found = [self._cache.marks(place_of(image)) for image in self.annotated]
+        return pa.concat_tables([MARKS.schema.empty_table(), *found]).combine_chunks()
+
+    @cached_property
+    def _marks_kept(self) -> dict[str, str]:
+        """The key of the marks that are kept of each image."""
+        there = self._cache.marks_keys()
+        return {image: there.get(place_of(image), "") for image in self.annotated}
+
+    def _marks_key(self, image: str) -> str:
+        return _digest([MARKS_VERSION, __version__, self._of_image[image]])
+
+    def mark(self, image: str, inputs: Inputs) -> None:
+        """Make and keep the marks of an image, while its annotations are at hand."""
+        key = self._marks_key(image)
+        if image in self.annotated and self._marks_kept[image] != key:
+            self._cache.keep_marks(place_of(image), key, marks(inputs))
+            self._marks_kept[image] = key
 
     @property
     def images(self) -> list[str]:
@@ -157,6 +191,8 @@ class Parts:
             "pixels": any(e.state == "ready" and e.mpp is not None for e in some),
         }
         there = {name for name, held in found.items() if held}
+        if "annotations" in there:
+            there.add("marks")
         if "items" in there and self.near is not None:
             there.add("near")
         return frozenset(there)
@@ -235,11 +271,13 @@ class Parts:
                     yield row["image"] or ""
 
     def of_dataset(self, rule: Rule) -> Inputs:
-        """All parts that a rule needs, and annotations, slides and cases."""
+        """All parts that a rule may look at."""
+        whole = "annotations" in rule.parts
         return Inputs(
             self._project.protocol,
             slides=self.slides,
-            annotations=self.annotations,
+            annotations=self.annotations if whole else ANNOTATIONS.schema.empty_table(),
+            marks=self.marks if "marks" in rule.parts else None,
             exhaustive=self.exhaustive,
             items=self.items if "items" in rule.parts else ITEMS.schema.empty_table(),
             near=self.near if "near" in rule.parts else None,
@@ -253,7 +291,7 @@ class Parts:
         return Inputs(
             self._project.protocol,
             slides=SLIDES.from_rows([] if entry is None else [slide_row(entry)]),
-            annotations=self._annotations_of(image),
+            annotations=self.annotations_of(image),
             exhaustive=self._regions_of(image),
             cases={case: self.cases[case]} if case in self.cases and case is not None else {},
         )
@@ -267,7 +305,8 @@ class Parts:
         if images > 1 and images >= len(self.annotated) / 2:
             _ = self.annotations
 
-    def _annotations_of(self, image: str) -> pa.Table:
+    def annotations_of(self, image: str) -> pa.Table:
+        """`tables.ANNOTATIONS` of one image."""
         if "annotations" not in self.__dict__:
             if image:
                 return self._store.current(image)

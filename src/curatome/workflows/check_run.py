@@ -23,17 +23,11 @@ from curatome.rules.engine import (
 from curatome.rules.registry import all_rules, matches
 from curatome.rules.rule import Inputs, Needs, Rule
 from curatome.workflows.check_cache import Cache
-from curatome.workflows.check_parts import Parts
+from curatome.workflows.check_parts import Parts, place_of
 from curatome.workflows.check_pixels import Order, look_with_pixels, order_of
 from curatome.workflows.watch import Watcher
 
 _DATASET = ""
-_NOWHERE = "\x00"
-"""Place of what lies on no image."""
-
-
-def _place(image: str) -> str:
-    return image or _NOWHERE
 
 
 class Run:
@@ -99,8 +93,9 @@ class Run:
 
     def forget_gone(self) -> None:
         """Let go of results about images that are no more."""
-        there = {*map(_place, self._parts.images), _DATASET}
-        self._cache.forget({place for _, place in self._kept} - there)
+        there = {*map(place_of, self._parts.images), _DATASET}
+        kept = {place for _, place in self._kept} | self._cache.marks_keys().keys()
+        self._cache.forget(kept - there)
 
     def images(self, workers: int) -> None:
         """Rules that look at one image at a time."""
@@ -111,6 +106,7 @@ class Run:
             return
         self._parts.read_all_at_once(len(due))
         self._watcher.start("checking", len(due), "images")
+        marked = any("marks" in rule.parts for rule in self._rules)
         with_pixels: dict[str, list[Rule]] = {}
         for image, some in due.items():
             seeing = [rule for rule in some if self._sees_pixels(rule, image)]
@@ -121,6 +117,8 @@ class Run:
                 inputs = self._parts.of_image(image)
                 found = {r.code: look(r, self._with_items(inputs, r, image), image) for r in plain}
                 self._keep(image, found)
+                if marked:
+                    self._parts.mark(image, inputs)
             self._watcher.advance(1)
         self._watcher.finish()
         if with_pixels:
@@ -149,12 +147,13 @@ class Run:
     def _due(self, rules: Iterable[Rule], image: str | None) -> list[Rule]:
         """Rules whose result is not known; those that are count as found."""
         there = self._parts.has(image)
-        place = _DATASET if image is None else _place(image)
+        place = _DATASET if image is None else place_of(image)
         due = []
         for rule in rules:
             lacking = next((part for part in rule.needs if part not in there), None)
             if lacking is not None:
-                self._lacking.setdefault(rule.code, lacking)
+                told: Needs = "annotations" if lacking == "marks" else lacking
+                self._lacking.setdefault(rule.code, told)
                 continue
             self.codes[rule.code] = None
             if self._kept.get((rule.code, place)) == self._parts.key(rule, image):
@@ -177,7 +176,7 @@ class Run:
         if whole:
             sound = {c: one for c, one in found.items() if not _failed(one)}
             rows = [(c, self._parts.key(rules[c], image), one) for c, one in sound.items()]
-            self._cache.keep(_DATASET if image is None else _place(image), rows)
+            self._cache.keep(_DATASET if image is None else place_of(image), rows)
 
     def _pixels(self, orders: Iterator[Order], workers: int) -> None:
         for image, seen in look_with_pixels(orders, workers):
@@ -213,7 +212,7 @@ class Run:
         names = {annotation_of(one) or "" for one in looked.findings if image_of(one) is None}
         if not names - {""}:
             return looked
-        table = self._parts.annotations.select(["annotation", "image"])
+        table = self._parts.marks.select(["annotation", "image"])
         table = table.filter(pc.is_in(table["annotation"], pa.array(sorted(names))))
         images = dict(zip(*(column.to_pylist() for column in table.columns), strict=True))
         return replace(looked, findings=tuple(with_images(looked.findings, images)))

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from curatome.agreement.drift import CHANGES, change_points, follow, holm, quantities, stability
 from curatome.agreement.drift.series import Series
 from curatome.findings import Finding, Severity
-from curatome.rules.measured import measured
+from curatome.rules.marks import marks
 from curatome.rules.rule import Inputs, Rule
 
 _LEAST_CASES = 5
@@ -28,7 +28,7 @@ def read_in_time(inputs: Inputs) -> pa.Table:
     Slides without a case are cases of their own; annotations without reader or time, proposals
     and those that the reader could not judge are left out.
     """
-    table = inputs.annotations.append_column("area", pa.array(measured(inputs.annotations).area))
+    table = marks(inputs)
     kept = pc.and_(pc.is_valid(table["reader"]), pc.is_valid(table["time"]))
     kept = pc.and_(kept, pc.not_equal(table["basis"], "proposed"))
     kept = pc.and_(kept, pc.and_(pc.is_valid(table["image"]), pc.invert(table["cannot_judge"])))
@@ -161,7 +161,7 @@ MIX = Rule(
     name="class-mix-drift",
     severity=Severity.WARNING,
     scope="dataset",
-    needs=("annotations", "slides"),
+    needs=("marks", "slides"),
     what="A reader gives a class more or less often since some day.",
     why="A reader who has learned, tired or changed their mind labels early and late cases by "
     "different rules. If the cases themselves have changed (another site, another disease), a "
@@ -183,7 +183,7 @@ SIZE = Rule(
     name="size-drift",
     severity=Severity.WARNING,
     scope="dataset",
-    needs=("annotations", "slides"),
+    needs=("marks", "slides"),
     what="A reader draws the objects of a class larger or smaller since some day.",
     why="Lines that run further outside than they did take in other pixels, and every measure of "
     "size and overlap shifts with them.",

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import shapely
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from curatome.findings import Finding, Severity
-from curatome.rules.clean.drawn import Drawn, Floats, drawn, number, scales
+from curatome.dataset.imbalance import label_sets, labels_of
+from curatome.findings import Finding, Place, Severity
+from curatome.rules.clean.drawn import Floats, number, scales
+from curatome.rules.marks import EDGES, bounds_of, marks
 from curatome.rules.rule import Inputs, Rule
 
 _MAD = 0.6744897501960817
@@ -40,12 +44,13 @@ def robust_z(values: Floats) -> Floats:
 
 
 def _odd(inputs: Inputs) -> Iterator[Finding]:
-    held = drawn(inputs.annotations)
-    area, known = _areas(held, inputs)
-    image = held.table["image"].combine_chunks().dictionary_encode("encode").indices
+    table = _filled(inputs)
+    label, sets = label_sets(labels_of(table["labels"]))
+    area, known = _areas(table, inputs)
+    image = table["image"].combine_chunks().dictionary_encode("encode").indices
     # Without a scale, sizes of different images cannot be compared.
     place = np.where(known, -1, image.to_numpy(zero_copy_only=False).astype(np.int64))
-    group = np.unique(np.stack([held.labels, place]), axis=1, return_inverse=True)[1].reshape(-1)
+    group = np.unique((label + 1) * (place.max(initial=0) + 2) + place + 1, return_inverse=True)[1]
     order = np.argsort(group, kind="stable")
     ends = np.flatnonzero(np.diff(group[order])) + 1
     for rows in np.split(order, ends) if len(order) else []:
@@ -55,49 +60,62 @@ def _odd(inputs: Inputs) -> Iterator[Finding]:
         times = np.maximum(area[rows] / middle, middle / area[rows])
         odd = np.abs(z) >= number(inputs, "z")
         odd &= times >= number(inputs, "times")
+        name = " + ".join((*sets, ())[label[rows[0]]]) or "nothing"
         for at in np.flatnonzero(odd).tolist():
             unit = "µm²" if known[rows[at]] else "px"
-            yield _out_of_line(held, int(rows[at]), (float(area[rows[at]]), middle), (z[at], unit))
+            row = table.slice(int(rows[at]), 1).to_pylist()[0]
+            yield _out_of_line((row, name), (float(area[rows[at]]), middle), (z[at], unit))
 
 
-def _areas(held: Drawn, inputs: Inputs) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """(N,) areas in µm² where the scale is known, in px elsewhere; and where it is."""
+def _filled(inputs: Inputs) -> pa.Table:
+    """Marks of shapes with an area that their reader could judge."""
+    table = marks(inputs)
+    return table.filter(pc.and_(table["filled"], pc.invert(table["cannot_judge"])))
+
+
+def _scales(table: pa.Table, inputs: Inputs) -> Floats:
+    """(N, 2) µm per level-0 px along x and y of the image of each; NaN where it is not known."""
     known = scales(inputs)
-    codes = held.table["image"].combine_chunks().dictionary_encode("encode")
-    factor = np.array([np.prod(known.get(n, (np.nan,))) for n in codes.dictionary.to_pylist()])
-    each = factor[codes.indices.to_numpy(zero_copy_only=False)] if len(held) else np.empty(0)
-    there = ~np.isnan(each)
-    return shapely.area(held.shapes) * np.where(there, each, 1.0), there
+    codes = table["image"].combine_chunks().dictionary_encode("encode")
+    each = [known.get(name, (np.nan, np.nan)) for name in codes.dictionary.to_pylist()]
+    found: Floats = np.reshape(each, (-1, 2))[codes.indices.to_numpy(zero_copy_only=False)]
+    return found
+
+
+def _areas(table: pa.Table, inputs: Inputs) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """(N,) areas in µm² where the scale is known, in px elsewhere; and where it is."""
+    factor = _scales(table, inputs).prod(axis=1)
+    there = ~np.isnan(factor)
+    return table["area"].to_numpy() * np.where(there, factor, 1.0), there
 
 
 def _out_of_line(
-    held: Drawn, row: int, sizes: tuple[float, float], how: tuple[float, str]
+    what: tuple[dict[str, Any], str], sizes: tuple[float, float], how: tuple[float, str]
 ) -> Finding:
-    area, middle = sizes
-    z, unit = how
-    name = held.annotation(row)
+    (row, label), (area, middle), (z, unit) = what, sizes, how
+    name = row["annotation"]
     times = area / middle if area > middle else middle / area
     text = (
-        f"{held.label(row)} {name} is {times:.1f} times {'larger' if area > middle else 'smaller'} "
+        f"{label} {name} is {times:.1f} times {'larger' if area > middle else 'smaller'} "
         f"than usual: {area:,.1f} {unit}, where half of its class are above {middle:,.1f}."
     )
     evidence = {"annotation": name, "z": round(float(z), 2), "area": area, "median": middle,
                 "unit": unit}  # fmt: skip
-    return ODD.finding(f"annotation {name}", text, place=held.place(row), evidence=evidence)
+    left, top, right, bottom = (row[edge] for edge in EDGES)
+    place = Place(left, top, right - left, bottom - top)
+    return ODD.finding(f"annotation {name}", text, place=place, evidence=evidence)
 
 
 def _fields(inputs: Inputs) -> Iterator[Finding]:
-    held = drawn(inputs.annotations)
-    known = scales(inputs)
-    names = held.table["image"].to_pylist()
-    mpp = np.array([known.get(name, (np.nan, np.nan)) for name in names]).reshape(-1, 2)
-    left, top, right, bottom = shapely.bounds(held.shapes).T
+    table = _filled(inputs)
+    of, sets = label_sets(labels_of(table["labels"]))
+    mpp, (left, top, right, bottom) = _scales(table, inputs), bounds_of(table).T
     longest = np.maximum((right - left) * mpp[:, 0], (bottom - top) * mpp[:, 1])
-    for label in np.unique(held.labels).tolist():
-        sides = longest[(held.labels == label) & ~np.isnan(longest)]
+    for label in np.unique(of).tolist():
+        sides = longest[(of == label) & ~np.isnan(longest)]
         if len(sides) < number(inputs, "least"):
             continue
-        name = " + ".join(held.sets[label]) or "nothing"
+        name = " + ".join((*sets, ())[label]) or "nothing"
         holds = {one.name: float((sides <= one.side_um).mean()) for one in inputs.protocol.scales}
         most = number(inputs, "most_part")
         short = [one for one, part in holds.items() if 1 - part > most]
@@ -124,7 +142,7 @@ ODD = Rule(
     name="size-out-of-line",
     severity=Severity.WARNING,
     scope="dataset",
-    needs=("annotations",),
+    needs=("marks",),
     what="An object much larger or smaller than others of its class.",
     why="It is mostly an outline around two objects, a click that became a shape, a shape of "
     "another level or unit, or an object of another class.",
@@ -150,7 +168,7 @@ FIELD = Rule(
     name="field-too-small",
     severity=Severity.NOTE,
     scope="dataset",
-    needs=("slides", "annotations"),
+    needs=("slides", "marks"),
     what="A scale whose field of view cannot hold most objects of a class.",
     why="No tile of that scale ever shows such an object whole. For parts of tissue that may be "
     "meant; what is to be detected must fit.",

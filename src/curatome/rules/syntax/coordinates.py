@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from curatome.annotations.doubts import Ground, coordinate_doubts
 from curatome.annotations.formats.base import Doubt, Frame, Options
 from curatome.findings import Finding, Severity
-from curatome.rules.measured import measured
+from curatome.rules.marks import bounds_of, marks
 from curatome.rules.rule import Inputs, Rule
 from curatome.rules.syntax.dialects import dialect
 from curatome.rules.syntax.shapes import frames_of
@@ -43,8 +43,8 @@ class _Drawn:
 def _drawn(inputs: Inputs, kinds: Sequence[str] | None = None) -> Iterator[_Drawn]:
     """Each image of known size, with the bounds of its shapes that are sound."""
     frames = frames_of(inputs.slides)
-    table = inputs.annotations.select(["image", "kind"])
-    bounds = measured(inputs.annotations).bounds
+    table = marks(inputs)
+    bounds = bounds_of(table)
     sound: npt.NDArray[np.bool_] = np.asarray(np.isfinite(bounds).all(axis=1))
     if kinds is not None:
         of_kind = pc.is_in(table["kind"], pa.array(kinds))
@@ -137,7 +137,7 @@ FRAME = Rule(
     name="wrong-frame",
     severity=Severity.WARNING,
     scope="dataset",
-    needs=("annotations", "slides"),
+    needs=("marks", "slides"),
     what="Coordinates that fit their image better in another level or unit, or with x and y "
     "swapped.",
     why="Such annotations lie somewhere on the image, mostly beside what was meant, and look sound "

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from curatome.annotations.guideline import in_order
 from curatome.findings import Finding, Severity
 from curatome.protocol import Guideline
+from curatome.rules.marks import marks
 from curatome.rules.rule import Inputs, Rule
 
 _NAMED = 20
@@ -49,13 +50,14 @@ def _unknown_classes(inputs: Inputs) -> Iterator[Finding]:
     if not known:
         return
     old = old_names(inputs.protocol.guideline)
-    for label, count in label_counts(inputs.annotations).items():
+    table = marks(inputs)
+    for label, count in label_counts(table).items():
         if label in known or label in old:
             continue
         folded = {name.casefold(): name for name in known}
         close = difflib.get_close_matches(label.strip().casefold(), list(folded), n=1)
         guess = f' Did the reader mean "{folded[close[0]]}"?' if close else ""
-        some = with_label(inputs.annotations, label)
+        some = with_label(table, label)
         yield UNKNOWN.finding(
             f"class {label}",
             f'{_count(count)} of class "{label}", which is not in [[classes]].{guess}',
@@ -122,7 +124,7 @@ UNKNOWN = Rule(
     name="unknown-class",
     severity=Severity.ERROR,
     scope="dataset",
-    needs=("annotations",),
+    needs=("marks",),
     what="A class that is used and not defined in the protocol.",
     why="A class that nobody defined means something else to each reader, and a misspelled one is "
     "lost for the class it was meant for: a model learns it as one more class, or never sees it.",

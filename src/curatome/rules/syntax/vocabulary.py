@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curatome.findings import Finding, Severity
+from curatome.rules.marks import marks
 from curatome.rules.rule import Inputs, Rule
 from curatome.rules.syntax.fields import label_counts, with_label
 from curatome.rules.syntax.spelling import folded, variants
@@ -27,8 +28,8 @@ def _drift(inputs: Inputs) -> Iterator[Finding]:
         if field.type == "category" and not field.values:
             yield from _of(name, _cases(inputs.cases, name), "case")
     if not inputs.protocol.classes:
-        yield from _classes(inputs.annotations)
-    yield from _readers(inputs.annotations)
+        yield from _classes(marks(inputs))
+    yield from _readers(marks(inputs))
 
 
 def _slides(slides: pa.Table, column: str) -> Holders:
@@ -101,6 +102,7 @@ VOCABULARY = Rule(
     severity=Severity.WARNING,
     scope="dataset",
     needs=(),
+    uses=("slides", "marks", "cases"),
     what="One scanner, site, stain, class or diagnosis under several names.",
     why="A misspelled scanner is one more scanner: strata of a split, tests for confounding and "
     "counts of cases per class all see two groups where there is one.",
