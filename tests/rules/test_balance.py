@@ -57,6 +57,39 @@ def test_a_class_that_nobody_has_is_told_unless_it_stands_for_narrower_ones():
     assert (found.subject, found.evidence["count"]) == ("class mitosis", 0)
 
 
+def test_the_plan_for_a_class_of_few_cases_is_enough():
+    """With as many cases and labels as the message asks for, the class is told of no more."""
+    held = [90, 1, 1, *[0] * 17]
+    (found,) = looked(balance.FEW, _cells({"mitosis": held, "tumor": [10] * 20}))
+    assert "at least 4 more cases with it, about 89 cells in each" in found.message  # 8102 / 92
+    more = _cells({"mitosis": [*held, *[89] * 4], "tumor": [10] * 24})
+    assert looked(balance.FEW, more) == []
+    fewer = _cells({"mitosis": [*held, *[89] * 3], "tumor": [10] * 23})
+    assert len(looked(balance.FEW, fewer)) == 1
+
+
+def test_classes_that_are_called_otherwise_are_told_together():
+    classes = [{"name": "mitotic figure"}, {"name": "tumor cell"}]
+    (found,) = looked(
+        balance.FEW, _cells({"mitosis": [5] * 20, "tumor": [5] * 20}, classes=classes)
+    )
+    assert found.evidence == {
+        "absent": ["mitotic figure", "tumor cell"],
+        "there": ["mitosis", "tumor"],
+    }
+
+
+def test_areas_of_circles_are_those_of_circles():
+    """Stored as the square around it; 20 px at 0.25 µm/px are a radius of 5 µm."""
+    square = shapely.box(0, 0, 40, 40)
+    rows = [{"image": "s0", "shape": square, "labels": ["tumor"], "kind": "circle"}]
+    rows += [{"image": f"s{k}", "shape": square, "labels": ["stroma"]} for k in range(20)]
+    slides = slides_of([{"slide": f"s{k}"} for k in range(20)])
+    inputs = Inputs(protocol_of(classes=[]), slides=slides, annotations=annotations_of(rows))
+    (found,) = looked(balance.FEW, inputs)
+    assert found.evidence["area_um2"] == pytest.approx(np.pi * 25, rel=0.002)  # 64 corners
+
+
 def test_areas_count_as_well():
     """Squares of 40 px at 0.25 µm/px are 100 µm² each."""
     square = shapely.box(0, 0, 40, 40)
@@ -96,6 +129,52 @@ def test_severe_imbalance_needs_to_be_sure():
     assert [one.subject for one in looked(balance.SEVERE, sure)] == ["class b"]
     chance = _cells({"a": [40] * 5, "b": [0, 0, 0, 0, 2]})  # 100 times, in one of five cases
     assert looked(balance.SEVERE, chance) == []
+
+
+def test_the_plan_for_severe_imbalance_where_the_mean_is_worse_still():
+    """Beside a class 4,000 times rarer, MeanIR is above the 40 times of another one.
+
+    To be 20 times rarer than 4,000, b needs 200; it has 100, 5 in each case.
+    """
+    inputs = _cells({"a": [200] * 20, "b": [5] * 20, "c": [1, *[0] * 19]})
+    mean = (1 + 40 + 4000) / 3
+    found, rarest = looked(balance.SEVERE, inputs)
+    assert (found.subject, rarest.subject) == ("class b", "class c")
+    assert found.evidence["mean_ir"] == pytest.approx(mean, abs=0.001)
+    assert found.evidence["irlbl"] == 40
+    assert (found.evidence["more_labels"], found.evidence["more_cases"]) == (100, 20)
+    assert found.evidence["at_most_of_commonest"] == 2000
+    assert "To bring it to 20 times, add about 100 in 20 more cases, or" in found.message
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_plans_ask_for_something_and_mend_what_they_are_about(seed):
+    draw = np.random.default_rng(seed)
+    held = {name: draw.poisson(draw.choice([0.1, 1, 5, 90]), 30).tolist() for name in "abcde"}
+    held["z"] = [120] * 30
+    for rule in (balance.MINORITY, balance.SEVERE):
+        for one in looked(rule, _cells(held)):
+            told = one.evidence
+            assert told["more_labels"] > 0
+            assert told["more_cases"] > 0
+            assert 0 < told["at_most_of_commonest"] < 3600
+            aim = told["mean_ir"] if rule is balance.MINORITY else min(20, told["mean_ir"])
+            assert 3600 / (told["count"] + told["more_labels"]) <= aim
+            assert told["at_most_of_commonest"] / told["count"] <= aim
+
+
+def test_where_cases_of_a_rare_class_should_come_from():
+    """Site y has a in none of its cases, site x in half; without sites, scanners say it."""
+    rows = [
+        {"case": f"c{k}", "slide": f"s{k}", place: ("x", "y")[k % 2], "labels": ["b"]}
+        for place in ("site", "scanner")
+        for k in range(20)
+    ]
+    for place in ("site", "scanner"):
+        mine = [row for row in rows if place in row]
+        mine += [{**mine[k], "labels": ["a"]} for k in (0, 4)]
+        (found,) = looked(balance.FEW, Inputs(protocol_of(classes=[]), items=items_of(mine)))
+        assert "3 more cases with it, first from y," in found.message
 
 
 def test_rare_combinations_are_noted_where_items_have_several_labels():

@@ -129,6 +129,19 @@ def test_agreement_of_a_reader_by_hand():
     assert parts[:2].tolist() == [[1, 2, 0, 1], [0, 2, 1, 1]]
 
 
+def test_of_two_words_about_one_whole_image_the_first_counts():
+    """CON004 tells of them; the rules about readers must not fail over them."""
+    rows = [
+        {"image": "s0", "labels": [label], "reader": reader}
+        for reader, label in (("ann", "a"), ("ann", "b"), ("joe", "b"))
+    ]
+    inputs = Inputs(
+        protocol_of(), slides=slides_of([{"slide": "s0"}]), annotations=annotations_of(rows)
+    )
+    said = correctness.ratings_of(correctness.marks(inputs), inputs.slides)
+    assert [said.labels[code] for code in said.codes[0]] == ["a", "b"]
+
+
 @pytest.mark.parametrize("strength", [0.05, 0.1])
 def test_recall_of_wrong_labels_among_classes_that_look_different(strength):
     recalls, precisions = [], []

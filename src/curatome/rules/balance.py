@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import ceil
 from typing import Any
 
@@ -22,13 +22,13 @@ from curatome.dataset.imbalance import (
 )
 from curatome.findings import Finding, Severity
 from curatome.rules.confounding import CONFOUNDED
-from curatome.rules.counted import Counted, counted
+from curatome.rules.counted import FACTORS, Counted, counted
 from curatome.rules.rule import Inputs, Rule
 
 Floats = npt.NDArray[np.float64]
 
 _UNEVEN = 1.5
-_SHOWN = 10
+_SHOWN = 5
 
 
 def _few_cases(inputs: Inputs) -> Iterator[Finding]:
@@ -45,24 +45,45 @@ def _few_cases(inputs: Inputs) -> Iterator[Finding]:
         for k in np.flatnonzero(worth < least).tolist():
             yield _few(one, k, held[k], float(worth[k]), least)
     if enough:
-        parents = {one.parent for one in inputs.protocol.classes}
-        for declared in inputs.protocol.classes:
-            if declared.name not in seen and declared.name not in parents:
-                yield FEW.finding(
-                    f"class {declared.name}",
-                    f"class {declared.name} is in the protocol and nowhere in {enough[0].what} of "
-                    f"{len(enough[0].cases)} cases. Add at least {ceil(least)} cases with it.",
-                    evidence={"count": 0, "effective_cases": 0.0, "cases": 0},
-                )
+        yield from _absent(inputs, enough[0], seen, ceil(least))
+
+
+def _absent(inputs: Inputs, one: Counted, seen: set[str], least: int) -> Iterator[Finding]:
+    """Classes of the protocol that nothing has; where that is all of them, they are misnamed."""
+    parents = {declared.parent for declared in inputs.protocol.classes}
+    declared = [c.name for c in inputs.protocol.classes if c.name not in parents]
+    absent = [name for name in declared if name not in seen]
+    if len(absent) > 1 and not seen & {c.name for c in inputs.protocol.classes}:
+        text = (
+            f"none of the {len(absent)} classes of the protocol ({_some(absent)}) is in the "
+            f"{one.plural} of {len(one.cases)} cases, which have {_some(one.labels.names)}. Give "
+            "the classes one name in both."
+        )
+        evidence = {"absent": absent, "there": list(one.labels.names)}
+        yield FEW.finding("classes of the protocol", text, evidence=evidence)
+        return
+    for name in absent:
+        text = (
+            f"class {name} is in the protocol, and in none of the {one.plural} of "
+            f"{len(one.cases)} cases. Add at least {least} cases with it."
+        )
+        evidence = {"count": 0, "effective_cases": 0.0, "cases": 0}
+        yield FEW.finding(f"class {name}", text, evidence=evidence)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
 
 
 def _few(one: Counted, k: int, held: Floats, worth: float, least: float) -> Finding:
+    """With Σw² / Σw labels in each, every further case is worth one more."""
     name, cases = one.labels.names[k], int((held > 0).sum())
     more = ceil(least - worth)
     text = (
         f"class {name} has {int(held.sum()):,} {one.plural} in {cases} of "
         f"{len(one.cases)} cases, worth {worth:.1f} equal cases. Add at least {more} more cases "
-        f"with it{_from(one, held)}."
+        f"with it{_from(one, held)}, about {ceil((held**2).sum() / held.sum()):,} {one.plural} in "
+        "each."
     )
     evidence = {"count": int(held.sum()), "effective_cases": round(worth, 2), "cases": cases}
     return FEW.finding(f"class {name}", text, evidence=evidence | _areas(one, k))
@@ -80,15 +101,15 @@ def _areas(one: Counted, k: int) -> dict[str, float]:
 
 
 def _from(one: Counted, held: Floats) -> str:
-    """Where a class is rarest: the site with the smallest share of its cases having it."""
-    sites = np.array([site or "" for site in one.domain["site"]], object)
-    known = sorted(set(sites) - {""})
-    if len(known) < 2:
-        return ""
-    share = [(float((held[sites == site] > 0).mean()), site) for site in known]
-    lowest = min(share)[0]
-    where = [site for part, site in share if part == lowest]
-    return f", first from {' or '.join(where[:3])}" if len(where) < len(known) else ""
+    """Where a class is rarest: the sites, else scanners, of whose cases the fewest have it."""
+    for factor in FACTORS:
+        domain = np.array([name or "" for name in one.domain[factor]], object)
+        known = sorted(set(domain) - {""})
+        if len(known) > 1:
+            share = [float((held[domain == name] > 0).mean()) for name in known]
+            where = [name for name, part in zip(known, share, strict=True) if part == min(share)]
+            return f", first from {' or '.join(where[:3])}" if len(where) < len(known) else ""
+    return ""
 
 
 def _minority(inputs: Inputs) -> Iterator[Finding]:
@@ -96,7 +117,7 @@ def _minority(inputs: Inputs) -> Iterator[Finding]:
         counts = one.labels.counts
         ratios, mean = imbalance_ratios(counts), mean_ratio(counts)
         for k in np.flatnonzero((ratios > mean) & (mean > _UNEVEN)).tolist():
-            yield _rarer(MINORITY, one, k)
+            yield _rarer(MINORITY, one, k, mean)
 
 
 def _severe(inputs: Inputs) -> Iterator[Finding]:
@@ -106,24 +127,29 @@ def _severe(inputs: Inputs) -> Iterator[Finding]:
         commonest = held[int(one.labels.counts.argmax())]
         for k in range(len(held)):
             if least_ratio(held[k], commonest) >= least:
-                yield _rarer(SEVERE, one, k)
+                yield _rarer(SEVERE, one, k, min(least, mean_ratio(one.labels.counts)))
 
 
-def _rarer(rule: Rule, one: Counted, k: int) -> Finding:
-    """How much rarer a class is, and what would mend it."""
+def _rarer(rule: Rule, one: Counted, k: int, aim: float) -> Finding:
+    """How much rarer a class is, and what would make it `aim` times rarer, no more.
+
+    The aim is below the class's own ratio. MeanIR need not be: where one class is rarer still, it
+    lies between the two.
+    """
     counts, held = one.labels.counts, one.by_case[k]
     most = int(counts.argmax())
     ratio, mean = float(imbalance_ratios(counts)[k]), mean_ratio(counts)
     worth = float(effective_number(held))
-    wanted = ceil(counts[most] / mean) - int(counts[k])
+    wanted = ceil(counts[most] / aim) - int(counts[k])
     cases = int((held > 0).sum())
     more = ceil(wanted / (held.sum() / cases))
-    fewer = int(counts[k] * mean)
+    fewer = int(counts[k] * aim)
     name, common = one.labels.names[k], one.labels.names[most]
     text = (
         f"class {name} has {counts[k]:,} {one.plural} in {cases} cases (worth {worth:.1f} "
         f"equal ones), {ratio:.2f} times fewer than {common} with {counts[most]:,} (IRLbl; "
-        f"MeanIR {mean:.2f}). To bring it to the mean, add about {wanted:,} in {more:,} more cases"
+        f"MeanIR {mean:.2f}). To bring it to {'the mean' if aim == mean else f'{aim:g} times'}, "
+        f"add about {wanted:,} in {more:,} more {'case' if more == 1 else 'cases'}"
         f"{_from(one, held)}, or train on no more than {fewer:,} of {common}."
     )
     evidence: dict[str, Any] = {
@@ -228,7 +254,7 @@ FEW = Rule(
     why=_WHY,
     bad="412 mitoses, 390 of them from one patient: worth 1.1 equal cases.",
     good="412 mitoses from 38 patients, worth 25 equal cases.",
-    fix=_PLAN,
+    fix="Add the cases that the message asks for, or take the class out of the protocol.",
     method="Effective number of cases (Σw)² / Σw² over the counts w of a class in each case (Kish "
     "1965). Counted on annotations (the adjudicated ones where there are any), and on items for "
     "classes that no annotation has. Small datasets are not told that they are small.",

@@ -44,8 +44,8 @@ def _by_subject(inputs: Inputs, kind: str) -> Iterator[tuple[str, list[dict[str,
 
 
 def _splits(rows: list[dict[str, Any]]) -> str:
-    others = ", ".join(f"{row['items']:,} items in {row['other_split']}" for row in rows)
-    return f"lies in split {rows[0]['split']} and with {others}"
+    others = [f"{row['items']:,} of its items in {row['other_split']}" for row in rows]
+    return f"lies in {rows[0]['split']}, but {' and '.join(others)}"
 
 
 def _evidence(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -77,19 +77,20 @@ def _identical(inputs: Inputs) -> Iterator[Finding]:
     names = _items_of(inputs.items, column, list(found))
     for content, rows in found.items():
         items = names[content]
-        text = f"item {items[0]} has the same pixels as {', '.join(items[1:_EXAMPLES])}: it "
-        evidence = _evidence(rows) | {"members": items[:_EXAMPLES]}
-        yield IDENTICAL.finding(
-            f"item {items[0]}", f"{text}{_splits(rows)}.", evidence=evidence, key=content
-        )
+        said = ", ".join(f"{item} in {split}" for item, split in items[:_EXAMPLES])
+        more = f" and {len(items) - _EXAMPLES} more" if len(items) > _EXAMPLES else ""
+        text = f"{len(items)} items of several splits have the same pixels: {said}{more}."
+        evidence = _evidence(rows) | {"members": [item for item, _ in items[:_EXAMPLES]]}
+        yield IDENTICAL.finding(f"item {items[0][0]}", text, evidence=evidence, key=content)
 
 
-def _items_of(items: pa.Table, column: str, values: list[str]) -> dict[str, list[str]]:
+def _items_of(items: pa.Table, column: str, values: list[str]) -> dict[str, list[tuple[str, str]]]:
+    """Items with each value of a column, and their splits."""
     rows = items.filter(pc.is_in(items[column], pa.array(values, pa.string())))
     rows = rows.filter(pc.is_valid(rows["split"]))
-    held: dict[str, list[str]] = {}
-    for item, value in zip(rows["item"].to_pylist(), rows[column].to_pylist(), strict=True):
-        held.setdefault(value, []).append(item)
+    held: dict[str, list[tuple[str, str]]] = {}
+    for row in rows.select(["item", "split", column]).to_pylist():
+        held.setdefault(row[column], []).append((row["item"], row["split"]))
     return held
 
 

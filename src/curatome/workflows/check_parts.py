@@ -42,6 +42,8 @@ _NOWHERE = "\x00"
 _MANY = 20_000
 """Events after which all images are looked at again, for it takes longer to find out which."""
 _DIGEST = b"curatome.digest"
+_ITEMS = 2
+"""Raised when other items are gathered from the same build."""
 
 
 def place_of(image: str) -> str:
@@ -138,7 +140,9 @@ class Parts:
         paths += sorted((self._project.root / "cells").glob("*/cells.parquet"))
         paths.append(self._project.root / SPLITS)
         stats = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in paths if p.exists()]
-        key = _digest([stats, self.tokens, [slide_row(one) for one in self.entries.values()]])
+        key = _digest(
+            [_ITEMS, stats, self.tokens, [slide_row(one) for one in self.entries.values()]]
+        )
         path = self._project.root / ".curatome" / "check-items.parquet"
         if not path.exists() or _said(path) != key:
             self._gather(path, key)
@@ -149,7 +153,7 @@ class Parts:
         schema = ITEMS.schema.with_metadata({**ITEMS.schema.metadata, _DIGEST: key.encode()})
         known = gather(self._project, read_splits(self._project))
         with new_file(path) as stream, pq.ParquetWriter(stream, schema) as writer:
-            for batch in item_batches(self._project, known):
+            for batch in item_batches(self._project, known, published=True):
                 writer.write_batch(batch.replace_schema_metadata(schema.metadata))
                 self._watcher.advance(len(batch))
         self._watcher.finish()

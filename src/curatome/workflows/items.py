@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,8 +88,16 @@ def items_in(project: Project) -> int:
     return found
 
 
-def item_batches(project: Project, known: Known) -> Iterator[pa.RecordBatch]:
+def item_batches(
+    project: Project, known: Known, *, published: bool = False
+) -> Iterator[pa.RecordBatch]:
     """All items: tiles by slide, then regions by source, then cells by folder.
+
+    Args:
+        project: the project.
+        known: about slides and annotations.
+        published: regions of public sources as their authors give them: by the names of their
+            files, copies among them, and in the authors' splits as long as there are no others.
 
     Raises:
         VersionError: nothing was built yet.
@@ -100,7 +109,7 @@ def item_batches(project: Project, known: Known) -> Iterator[pa.RecordBatch]:
     if manifest_path(project.build) in built:
         yield from _tiles(project, known)
     if regions_path(project.build) in built:
-        yield from _regions(project, known)
+        yield from _published(project, known) if published else _regions(project, known)
     for path in cells:
         yield from _cells(project, path, known)
 
@@ -132,25 +141,89 @@ def _regions(project: Project, known: Known) -> Iterator[pa.RecordBatch]:
     for part in _parts(regions_path(project.build)):
         table = part.filter(pc.is_null(part["duplicate_of"]))
         image = pc.binary_join_element_wise(table["source"], table["image"], "/")
-        case = pc.binary_join_element_wise(table["source"], table["case"], "/")
-        classes = pc.split_pattern(pc.fill_null(table["class"], ""), ";")
-        columns = {
-            "item": table["region"],
-            "kind": ["region"] * len(table),
-            "source": table["source"],
-            "slide": image,
-            "case": pc.coalesce(case, image),
-            "scale": table["scale"],
-            "labels": [[one.strip() for one in row if one.strip()] for row in classes.to_pylist()],
-            "x": table["x"],
-            "y": table["y"],
-            "width": table["side"],
-            "height": table["side"],
-            "side_px": table["side_px"],
-            "mpp_x": _region_mpp(table),
-            "mpp_y": _region_mpp(table),
-        }
+        columns = _of_regions(table) | {"item": table["region"], "slide": image}
+        columns["case"] = pc.coalesce(_said_case(table), image)
         yield from _batch(table, columns, prefix, known)
+
+
+def _published(project: Project, known: Known) -> Iterator[pa.RecordBatch]:
+    """Regions by the names of their files, and copies, which have the pixels of what was kept."""
+    path = regions_path(project.build)
+    prefix, hashes = _shard_prefix(project, path), _hashes_of_copies(path)
+    for table in _parts(path):
+        image = pc.binary_join_element_wise(table["source"], table["image"], "/")
+        names = _names(table)
+        copy = pc.is_valid(table["duplicate_of"])
+        case = pc.coalesce(_said_case(table), pc.if_else(copy, pa.array(names), image))
+        at = table.schema.get_field_index("hash")
+        keys = zip(*(table[n].to_pylist() for n in _CONTENT), strict=True)
+        content = [
+            own or hashes.get(key) for own, key in zip(table["hash"].to_pylist(), keys, strict=True)
+        ]
+        columns = _of_regions(table) | {"item": _items(table, names), "slide": names, "case": case}
+        columns["split"] = table["split"]  # of its authors, as long as there is no other
+        yield from _batch(
+            table.set_column(at, "hash", pa.array(content, pa.string())), columns, prefix, known
+        )
+
+
+_CONTENT = ("source", "image", "x", "y")
+"""What tells which pixels a region has."""
+
+
+def _hashes_of_copies(path: Path) -> dict[tuple[Any, ...], str]:
+    """Hashes of the regions of which there are copies, by `_CONTENT`."""
+    columns = [*_CONTENT, "hash", "duplicate_of"]
+    with reading(path):
+        copies = pq.read_table(path, columns=columns, filters=pc.field("duplicate_of").is_valid())
+        kept = pq.read_table(
+            path,
+            columns=columns,
+            filters=pc.field("image").isin(pc.unique(copies["image"]))
+            & pc.field("duplicate_of").is_null(),
+        )
+    return dict(
+        zip(
+            zip(*(kept[n].to_pylist() for n in _CONTENT), strict=True),
+            kept["hash"].to_pylist(),
+            strict=True,
+        )
+    )
+
+
+def _names(table: pa.Table) -> list[str]:
+    """The file of each region below its source, with the row where a file holds several."""
+    rows = zip(*(table[n].to_pylist() for n in ("source", "path", "row")), strict=True)
+    return [f"{source}/{path}" + ("" if row is None else f":{row}") for source, path, row in rows]
+
+
+def _items(table: pa.Table, names: list[str]) -> list[str]:
+    """Names of regions: those of their images, with the place where there are several."""
+    many = Counter(names)
+    places = zip(names, *(table[n].to_pylist() for n in ("x", "y")), strict=True)
+    return [name if many[name] == 1 else f"{name} at {x:.0f}, {y:.0f}" for name, x, y in places]
+
+
+def _said_case(table: pa.Table) -> pa.ChunkedArray:
+    return pc.binary_join_element_wise(table["source"], table["case"], "/")
+
+
+def _of_regions(table: pa.Table) -> dict[str, Any]:
+    """What is said of regions, whoever asks."""
+    classes = pc.split_pattern(pc.fill_null(table["class"], ""), ";")
+    return {
+        "kind": ["region"] * len(table),
+        "source": table["source"],
+        "scale": table["scale"],
+        "labels": [[one.strip() for one in row if one.strip()] for row in classes.to_pylist()],
+        "x": table["x"],
+        "y": table["y"],
+        "width": table["side"],
+        "height": table["side"],
+        "side_px": table["side_px"],
+        "mpp_x": _region_mpp(table),
+        "mpp_y": _region_mpp(table),
+    }
 
 
 def _region_mpp(table: pa.Table) -> pa.ChunkedArray:
@@ -186,14 +259,15 @@ def _shard_prefix(project: Project, manifest: Path) -> str:
 def _batch(
     part: pa.Table, columns: dict[str, Any], prefix: str, known: Known
 ) -> Iterator[pa.RecordBatch]:
-    """Rows with shard, hash and split, as one batch."""
+    """Rows with shard, hash and split, as one batch; splits.csv goes before other splits."""
     shard = part["shard"].to_pylist()
     columns["shard"] = [None if one is None else prefix + one for one in shard]
     for name in ("offset", "length", "hash"):
         columns[name] = part[name]
     case = columns["case"]
     names = case if isinstance(case, list) else case.to_pylist()
-    columns["split"] = [known.split.get(one) for one in names]
+    if known.split or "split" not in columns:
+        columns["split"] = [known.split.get(one) for one in names]
     whole = {name: pa.nulls(len(part)) for name in ITEMS.schema.names} | columns
     yield from ITEMS.from_columns(
         {
