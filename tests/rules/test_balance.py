@@ -110,7 +110,7 @@ def test_what_annotations_count_is_not_counted_again_on_tiles():
         protocol_of(classes=[]), annotations=annotations_of(rows), items=items_of(tiles)
     )
     found = {one.what: one.labels.counts.tolist() for one in balance.counted(inputs)}
-    assert found == {"annotations": [3], "tile": [2]}
+    assert found == {"annotation": [3], "tile": [2]}
 
 
 def test_minority_and_its_plan():
@@ -122,6 +122,12 @@ def test_minority_and_its_plan():
     assert (found.evidence["more_labels"], found.evidence["more_cases"]) == (2, 1)
     assert found.evidence["at_most_of_commonest"] == 6
     assert looked(balance.MINORITY, _cells({"a": [3] * 4, "b": [2] * 4})) == []  # mean 1.25
+
+
+def test_no_minority_by_chance():
+    """1 beside 2 in one case, and 2 beside 5 in two: both ratios are above the mean."""
+    assert looked(balance.MINORITY, _cells({"a": [4], "b": [1], "c": [4]})) == []
+    assert looked(balance.MINORITY, _cells({"a": [3, 2], "b": [1, 1], "c": [4, 1]})) == []
 
 
 def test_severe_imbalance_needs_to_be_sure():

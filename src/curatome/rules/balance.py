@@ -80,13 +80,17 @@ def _few(one: Counted, k: int, held: Floats, worth: float, least: float) -> Find
     name, cases = one.labels.names[k], int((held > 0).sum())
     more = ceil(least - worth)
     text = (
-        f"class {name} has {int(held.sum()):,} {one.plural} in {cases} of "
+        f"class {name} has {one.number(held.sum())} in {cases} of "
         f"{len(one.cases)} cases, worth {worth:.1f} equal cases. Add at least {more} more cases "
-        f"with it{_from(one, held)}, about {ceil((held**2).sum() / held.sum()):,} {one.plural} in "
+        f"with it{_from(one, held)}, about {one.number(ceil((held**2).sum() / held.sum()))} in "
         "each."
     )
     evidence = {"count": int(held.sum()), "effective_cases": round(worth, 2), "cases": cases}
     return FEW.finding(f"class {name}", text, evidence=evidence | _areas(one, k))
+
+
+def _cases(count: int, word: str = "") -> str:
+    return f"{count:,} {word}{'case' if count == 1 else 'cases'}"
 
 
 def _areas(one: Counted, k: int) -> dict[str, float]:
@@ -114,10 +118,11 @@ def _from(one: Counted, held: Floats) -> str:
 
 def _minority(inputs: Inputs) -> Iterator[Finding]:
     for one in counted(inputs):
-        counts = one.labels.counts
+        counts, held = one.labels.counts, one.by_case
         ratios, mean = imbalance_ratios(counts), mean_ratio(counts)
         for k in np.flatnonzero((ratios > mean) & (mean > _UNEVEN)).tolist():
-            yield _rarer(MINORITY, one, k, mean)
+            if least_ratio(held[k], held[int(counts.argmax())]) > 1:
+                yield _rarer(MINORITY, one, k, mean)
 
 
 def _severe(inputs: Inputs) -> Iterator[Finding]:
@@ -146,10 +151,10 @@ def _rarer(rule: Rule, one: Counted, k: int, aim: float) -> Finding:
     fewer = int(counts[k] * aim)
     name, common = one.labels.names[k], one.labels.names[most]
     text = (
-        f"class {name} has {counts[k]:,} {one.plural} in {cases} cases (worth {worth:.1f} "
-        f"equal ones), {ratio:.2f} times fewer than {common} with {counts[most]:,} (IRLbl; "
-        f"MeanIR {mean:.2f}). To bring it to {'the mean' if aim == mean else f'{aim:g} times'}, "
-        f"add about {wanted:,} in {more:,} more {'case' if more == 1 else 'cases'}"
+        f"class {name} has {one.number(counts[k])} in {_cases(cases)} (worth {worth:.1f} equal "
+        f"ones), {ratio:.2f} times fewer than {common} with {counts[most]:,} (IRLbl; MeanIR "
+        f"{mean:.2f}). To bring it to {'the mean' if aim == mean else f'{aim:g} times'}, "
+        f"add about {wanted:,} in {_cases(more, 'more ')}"
         f"{_from(one, held)}, or train on no more than {fewer:,} of {common}."
     )
     evidence: dict[str, Any] = {
@@ -277,8 +282,11 @@ MINORITY = Rule(
     bad="Inclusion on 212 cells, Elongation on 2,445: 11.5 times fewer, where the mean is 3.6.",
     good="All classes within 1.5 times of each other.",
     fix=_PLAN,
-    method=_RATIOS + " A class is a minority where IRLbl is above MeanIR and MeanIR above 1.5.",
-    promise="exact",
+    method=_RATIOS + " A class is a minority where IRLbl is above MeanIR, MeanIR above 1.5, and "
+    "the lower end of the ratio's 90 % interval over cases (linearized ratio estimator) above 1, "
+    "so that three labels beside six are none.",
+    promise="exact, of the ratios",
+    version=2,
     look=_minority,
 )
 SEVERE = Rule(

@@ -27,7 +27,7 @@ class Counted:
     """Labels of annotations, or of items, with where they come from.
 
     Attributes:
-        what: `annotations`, or the kind of items.
+        what: `annotation`, or the kind of items.
         labels: of each.
         case: (N,) its case, an index into `cases`; what has no case is a case of its own image.
         cases: (C,) their names.
@@ -47,7 +47,11 @@ class Counted:
     @property
     def plural(self) -> str:
         """Several of what is counted."""
-        return self.what if self.what.endswith("s") else f"{self.what}s"
+        return f"{self.what}s"
+
+    def number(self, count: float) -> str:
+        """So many of them, in words."""
+        return f"{count:,.0f} {self.what if count == 1 else self.plural}"
 
     def area_by_case(self, code: int) -> Floats:
         """(C,) area of a class in each case, µm²."""
@@ -100,7 +104,7 @@ def _annotations(table: pa.Table, slides: pa.Table) -> Counted:
     case, cases = _codes(pc.coalesce(of("case"), image))
     domain = {name: _single(case, of(name), len(cases)) for name in FACTORS}
     area = table["area"].to_numpy() * scale[0] * scale[1]
-    return Counted("annotations", labels_of(table["labels"]), case, cases, area, domain)
+    return Counted("annotation", labels_of(table["labels"]), case, cases, area, domain)
 
 
 def _items(table: pa.Table, kind: str) -> Counted:
