@@ -74,7 +74,7 @@ def test_each_score_rises_with_its_own_fault_alone(rgb):
         assert score(good).max() < 0.2
     assert looseness(small).max() < 0.5
     assert tightness(wide).max() < 0.5
-    assert doubt(good).max() < 0.2
+    assert doubt(fault).min() > doubt(good).max()
 
 
 def test_neighbors_hide_the_edge_but_do_not_make_one():
