@@ -47,6 +47,7 @@ def test_two_readers_who_differ_and_nobody_decided():
     assert found.subject == "annotation a"
     assert found.evidence["labels"] == [["tumor"], ["mitosis"]]
     assert (found.place.x, found.place.width) == (80.0, 40.0)
+    assert "one object: joe says mitosis; ann says tumor. Nobody" in found.message
     decided = {"shape": DISK, "labels": ["tumor"], "basis": "adjudicated", "reader": "mia"}
     assert looked(correctness.UNRESOLVED, _marks(ann, joe, decided)) == []
     elsewhere = decided | {"shape": affinity.translate(DISK, 300)}
@@ -127,6 +128,13 @@ def test_agreement_of_a_reader_by_hand():
     said = correctness.ratings_of(correctness.marks(inputs), inputs.slides)
     parts = correctness._agreement(said, 0)
     assert parts[:2].tolist() == [[1, 2, 0, 1], [0, 2, 1, 1]]
+
+
+def test_of_many_readers_only_a_few_are_named():
+    rows = [{"shape": DISK, "labels": ["tumor"], "reader": f"r{k}"} for k in range(4)]
+    rows += [{"shape": DISK, "labels": ["mitosis"], "reader": name} for name in ("ann", "joe")]
+    (found,) = looked(correctness.UNRESOLVED, _marks(*rows))
+    assert "one object: 4 of 6 say tumor; ann, joe say mitosis. Nobody" in found.message
 
 
 def test_of_two_words_about_one_whole_image_the_first_counts():

@@ -27,6 +27,8 @@ Whole = npt.NDArray[np.int64]
 
 _KINDS = ("point", "box", "circle", "ellipse", "polygon", "multipolygon")
 _FOLDS = 5
+_NAMED = 3
+"""Readers of one opinion who are named; more are counted."""
 
 
 def _suspects(inputs: Inputs) -> Iterator[Finding]:
@@ -112,9 +114,9 @@ def _unresolved(inputs: Inputs) -> Iterator[Finding]:
     for rows in reads.differing(inputs.protocol, same_reader=False):
         if reads.settled[rows].any():
             continue
-        said = [f"{who[row]}: {' + '.join(reads.labels(row))}" for row in rows]
+        said = _votes([(who[row], " + ".join(reads.labels(row))) for row in rows])
         what = "image" if reads.shapes[rows[0]] is None else "object"
-        text = f"readers differ on one {what}: {'; '.join(said)}. Nobody has decided."
+        text = f"readers differ on one {what}: {said}. Nobody has decided."
         evidence = {
             "image": image[rows[0]],
             "annotations": [names[row] for row in rows],
@@ -122,6 +124,20 @@ def _unresolved(inputs: Inputs) -> Iterator[Finding]:
         }
         subject = f"annotation {names[rows[0]]}"
         yield UNRESOLVED.finding(subject, text, place=reads.place(rows[0]), evidence=evidence)
+
+
+def _votes(said: list[tuple[str, str]]) -> str:
+    """What most say first, and by name who says it, where they are few."""
+    held: dict[str, list[str]] = {}
+    for reader, words in said:
+        held.setdefault(words, []).append(reader)
+    votes = sorted(held.items(), key=lambda one: (-len(one[1]), one[0]))
+    return "; ".join(
+        f"{len(readers)} of {len(said)} say {words}"
+        if len(readers) > _NAMED
+        else f"{', '.join(readers)} {'says' if len(readers) == 1 else 'say'} {words}"
+        for words, readers in votes
+    )
 
 
 def _out_of_line(inputs: Inputs) -> Iterator[Finding]:
