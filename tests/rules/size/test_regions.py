@@ -105,6 +105,15 @@ def test_an_annotated_transition_is_good():
     assert looked(TRANSITION, beside(20.0, more=[wide]))
 
 
+def test_a_transition_needs_none_itself():
+    strip = {"shape": shapely.box(201, 0, 219, 800), "labels": ["mitosis"]}
+    assert not looked(TRANSITION, beside(20.0, more=[strip]))
+    touching = {"shape": shapely.box(200, 0, 220, 800), "labels": ["mitosis"]}
+    assert not looked(TRANSITION, beside(20.0, more=[touching]))
+    aside = {"shape": shapely.box(0, 200, 100, 400), "labels": ["mitosis"]}
+    assert len(looked(TRANSITION, beside(20.0, more=[aside]))) == 2  # tumor with both others
+
+
 def test_cells_have_no_transitions():
     rows = [
         {"shape": shapely.Point(10 * k, 0).buffer(4), "labels": [("tumor", "stromal")[k % 2]]}

@@ -109,7 +109,11 @@ def _neighbors(regions: Drawn, inputs: Inputs, gap: float) -> tuple[Whole, Whole
     )
     pair, third = tree.query(between, predicate="intersects")
     other = (third != first[pair]) & (third != second[pair])
-    free = ~np.isin(np.arange(len(first)), pair[other])
+    pair, third = pair[other], third[other]
+    apart = shapely.distance(regions.shapes[first], regions.shapes[second]) > 0
+    transitions = third[apart[pair]]  # need no transition themselves
+    free = ~np.isin(np.arange(len(first)), pair)
+    free &= ~np.isin(first, transitions) & ~np.isin(second, transitions)
     return first[free], second[free]
 
 
@@ -177,7 +181,8 @@ TRANSITION = Rule(
     "of its own.",
     fix="Annotate what lies between, or write in the guideline where the border is drawn.",
     method="Pairs of regions of classes that exclude each other, closer than the gap, between "
-    "whose nearest points no other annotation of a region lies.",
+    "whose nearest points no other annotation of a region lies. What lies between two regions is a "
+    "transition, and needs none itself.",
     promise="Every pair of regions closer than the gap.",
     look=_transitions,
     settings={
