@@ -9,6 +9,7 @@ import pytest
 import shapely
 
 from curatome.annotations.exhaustive import EXHAUSTIVE
+from curatome.findings import Severity
 from curatome.phantom.faults import FAULTS, CleanDesign, make_tables
 from curatome.phantom.objects import ObjectDesign
 from curatome.rules import completeness
@@ -184,6 +185,19 @@ def test_recall_of_missed_nuclei(strength):
         precisions.append(precision)
     assert np.mean(recalls) >= 0.95
     assert np.mean(precisions) >= 0.9
+
+
+def test_doubtful_candidates_are_notes_and_places_lie_in_their_region():
+    clean = make_tables(CleanDesign(objects=replace(NUCLEI, cases=5)), 1001)
+    planted = FAULTS["missed_objects"].plant(clean, 0.15, 1001)
+    regions = whole_slides(clean, ["tumor"])
+    inputs = phantom_inputs(planted.tables, exhaustive=regions, pixels=painted(clean, 1001))
+    found = looked(completeness.MISSED, inputs, sure=0.9)
+    held = {one.severity: set() for one in found}
+    for one in found:
+        held[one.severity].add(one.evidence["probability"])
+        assert min(one.place.x, one.place.y) >= 0
+    assert min(held[Severity.WARNING]) > max(held[Severity.NOTE])
 
 
 def _placed(found, rows):

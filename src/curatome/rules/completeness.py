@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def _place(shape: shapely.Geometry) -> Place:
 
 def _candidates(inputs: Inputs) -> Iterator[Finding]:
     held = list(fields(inputs))
-    least = float(inputs.settings["probability"])
+    least, sure = (float(inputs.settings[name]) for name in ("probability", "sure"))
     for name in sorted({one for field in held for one in field.classes}):
         mine = [field for field in held if name in field.classes]
         try:
@@ -55,7 +56,9 @@ def _candidates(inputs: Inputs) -> Iterator[Finding]:
             for one in ranked([table], least * usual).to_pylist():
                 x, y = one["x_um"] / field.mpp[0], one["y_um"] / field.mpp[1]
                 if shapely.contains_xy(field.shape, x, y):
-                    yield _candidate(field, name, one, (x, y))
+                    found = _candidate(field, name, one, (x, y))
+                    doubt = one["probability"] < sure * usual
+                    yield replace(found, severity=Severity.NOTE) if doubt else found
 
 
 def _usual(tables: list[pa.Table], marks: int) -> float:
@@ -82,7 +85,8 @@ def _tiles(inputs: Inputs, field: Field, name: str) -> Iterator[Tile]:
 
 def _candidate(field: Field, name: str, one: dict[str, Any], at: tuple[float, float]) -> Finding:
     half = one["diameter_um"] / 2 / field.mpp
-    place = Place(at[0] - half[0], at[1] - half[1], 2 * half[0], 2 * half[1])
+    box = shapely.box(at[0] - half[0], at[1] - half[1], at[0] + half[0], at[1] + half[1])
+    place = _place(box.intersection(shapely.box(*field.shape.bounds)))
     text = (
         f"looks like a {name} that nobody annotated (probability {one['probability']:.2f}), in a "
         f"region where all are said to be."
@@ -270,7 +274,8 @@ MISSED = Rule(
     "tells only what can be told from such numbers.",
     promise="one in ten of stained nuclei left out, where nothing else is stained",
     settings={
-        "probability": (0.5, "against the median of annotated objects; lower ones are doubts")
+        "probability": (0.5, "against the median of annotated objects; lower ones are no doubts"),
+        "sure": (0.8, "against the same median; what is less probable is told as a note"),
     },
     look=_candidates,
 )
