@@ -22,7 +22,7 @@ help:
 	@echo 'make check       ruff, mypy, import layers'
 	@echo 'make bench       compare with other ways; DATA=FOLDER names the real slides'
 	@echo 'make docs        write the generated parts of docs/ again'
-	@echo 'make docs-pictures  draw the contact sheet of the phantom again'
+	@echo 'make docs-pictures  draw the phantom's contact sheet and the pictures of rules again'
 	@echo 'make setup       make .venv with everything that is needed'
 	@echo 'make clean       remove caches and the demo; .venv stays'
 	@echo 'PYTHON=python3.12 make …   chooses another Python (3.11 or newer)'
@@ -70,6 +70,7 @@ docs: $(READY)
 
 docs-pictures: $(READY)
 	$(BIN)/python -m docs.phantom_sheet
+	$(BIN)/python -m docs.rule_pictures
 
 clean:
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist $(DEMO)

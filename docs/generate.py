@@ -6,6 +6,7 @@ They stand between two comments, `generated: NAME` and `end`; all else is writte
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,7 @@ from curatome.annotations.model import KINDS
 from curatome.protocol import Protocol
 from curatome.protocol.cohort import CASE_FIELDS, SLIDE_FIELDS
 from curatome.protocol.settings import Settings
+from curatome.rules.illustrated import picture_of
 from curatome.rules.registry import family_rules
 from curatome.rules.rule import FAMILIES, Rule
 from curatome.sources import registered_sources
@@ -264,11 +266,12 @@ def _rule_section(rule: Rule) -> str:
 
 
 def _rule_picture(rule: Rule) -> list[str]:
-    """The picture of a rule, where somebody has drawn one."""
-    for suffix in ("png", "jpg"):
-        if (FOLDER / "rules" / "images" / f"{rule.code}.{suffix}").exists():
-            return [f"![{rule.name}](images/{rule.code}.{suffix})", ""]
-    return []
+    """The picture of a rule, where there is one."""
+    picture = picture_of(rule.code)
+    if picture is None:
+        return []
+    path = os.path.relpath(picture, FOLDER / "rules")
+    return [f"![What fails, and what passes]({path})", ""]
 
 
 _PARTS: Mapping[str, Callable[[], str]] = {

@@ -1,4 +1,4 @@
-"""`curatome check` and `curatome explain`."""
+"""`curatome check`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from curatome.cli.checked import COLORS, plain_rule, print_checked, print_fixed, print_rule
+from curatome.cli.checked import print_checked, print_fixed
 from curatome.cli.console import (
     JsonOption,
     ProjectOption,
@@ -49,9 +49,8 @@ Words = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
+    """Add the command."""
     app.command("check")(check)
-    app.command("explain")(explain)
 
 
 def check(
@@ -156,36 +155,3 @@ def _watch(folder: Path, wishes: Wishes, shown: int) -> None:
                 except CuratomeError as error:
                     errors.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
         console.print("[dim]Watching; Ctrl-C ends it.[/]")
-
-
-def explain(
-    code: Annotated[str, typer.Argument(help="A rule, CLN001; all rules if not given.")] = "",
-    as_json: JsonOption = False,
-) -> None:
-    """What a rule finds, why that matters, and what to do about it."""
-    from curatome.rules.registry import all_rules, rule_of
-    from curatome.rules.rule import FAMILIES
-
-    wanted = code.upper()
-    if code and wanted not in FAMILIES:
-        rule = rule_of(code)
-        if as_json:
-            print_json(plain_rule(rule))
-        else:
-            print_rule(rule)
-        return
-    rules = [rule for rule in all_rules() if wanted in ("", rule.family)]
-    if as_json:
-        print_json({"rules": [plain_rule(rule) for rule in rules]})
-        return
-    for family, title in FAMILIES.items():
-        own = [rule for rule in rules if rule.family == family]
-        if own:
-            console.print(f"[bold]{family}[/] {escape(title)}", soft_wrap=True)
-        for rule in own:
-            color = COLORS[rule.severity]
-            mark = "  [dim]--fix[/]" if rule.fixable else ""
-            console.print(
-                f"  [bold]{rule.code}[/] [{color}]{rule.severity!s:<7}[/] {rule.name}{mark}"
-            )
-    console.print("[dim]One of them: curatome explain CODE[/]")

@@ -1,9 +1,8 @@
-"""Findings and rules as the command line prints them."""
+"""Findings as the command line prints them."""
 
 from __future__ import annotations
 
 import re
-import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
@@ -15,12 +14,10 @@ from curatome.cli.console import console, count, duration
 from curatome.findings import Finding, Severity
 
 if TYPE_CHECKING:
-    from curatome.rules.rule import Rule
     from curatome.workflows.check import Checked
     from curatome.workflows.check_fix import Fixed
 
 COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
-_WIDTH = 96
 
 
 def print_checked(found: Checked, shown: int) -> None:
@@ -132,55 +129,5 @@ def print_fixed(fixed: Fixed) -> None:
     console.print(
         f"[green]{count(fixed.annotations, 'annotation')} mended[/]: {done}. Take it back: "
         f"[bold]curatome annotations undo {fixed.batch}[/]",
-        soft_wrap=True,
-    )
-
-
-def plain_rule(rule: Rule) -> dict[str, object]:
-    """A rule without its code, of JSON's types."""
-    plain = {name: value for name, value in vars(rule).items() if name != "look"}
-    settings = {name: {"default": d, "why": why} for name, (d, why) in rule.settings.items()}
-    return {**plain, "needs": list(rule.needs), "settings": settings}
-
-
-def print_rule(rule: Rule) -> None:
-    """All texts of a rule."""
-    color = COLORS[rule.severity]
-    fixable = ", mended by --fix" if rule.fixable else ""
-    scope = "each image by itself" if rule.scope == "image" else "the whole dataset"
-    console.print(f"[bold]{rule.code} {rule.name}[/]  [{color}]{rule.severity}[/]{fixable}")
-    parts = {
-        "What": rule.what,
-        "Why it matters": rule.why,
-        "Fails": rule.bad,
-        "Passes": rule.good,
-        "What to do": rule.fix,
-        "How it is found": f"{rule.method} It looks at {scope}.",
-        "Promise": _sentence(rule.promise),
-    }
-    for title, text in parts.items():
-        if text:
-            console.print(f"\n[bold]{title}[/]")
-            _wrapped(text)
-    if rule.settings:
-        console.print(f"\n[bold]Settings[/], under \\[check.rules.{rule.code}]")
-        for name, (default, why) in rule.settings.items():
-            _wrapped(f"{name} = {_toml(default)}  {why}.")
-    console.print(f"\n[dim]With pictures, where there are any: docs/rules/{rule.family}.md[/]")
-
-
-def _sentence(promise: str) -> str:
-    if not promise:
-        return ""
-    return f"It finds at least 95 % at a precision of 90 % of: {promise.rstrip('.')}."
-
-
-def _toml(value: float | str) -> str:
-    return f'"{value}"' if isinstance(value, str) else f"{value:g}"
-
-
-def _wrapped(text: str) -> None:
-    console.print(
-        escape(textwrap.fill(text, _WIDTH, initial_indent="  ", subsequent_indent="  ")),
         soft_wrap=True,
     )

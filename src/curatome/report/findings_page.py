@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from curatome import durable
 from curatome.findings import Finding, Severity
-from curatome.report import wording
-from curatome.report.page import evidence_text, remedy_pieces
+from curatome.report.page import evidence_text
+from curatome.report.rules_page import RuleText, environment
 
 _SHOWN = 20
 """Findings of one code on one slide that are open; the others unfold."""
@@ -25,7 +23,7 @@ class FindingsPage:
     Attributes:
         title: the dataset's title.
         groups: name of the slide, its case, and its findings.
-        rules: name, what and why of each rule that found something.
+        rules: each rule that found something.
         slides: how many were checked.
         checked: how many rules have looked.
         accepted: findings that somebody accepts, with the reason.
@@ -33,7 +31,7 @@ class FindingsPage:
 
     title: str
     groups: Sequence[tuple[str, str, Sequence[Finding]]]
-    rules: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
+    rules: Mapping[str, RuleText] = field(default_factory=dict)
     slides: int = 0
     checked: int = 0
     accepted: Sequence[tuple[Finding, str]] = ()
@@ -47,18 +45,10 @@ class FindingsPage:
 
 def render_findings(page: FindingsPage) -> str:
     """The page as HTML; equal findings give equal text."""
-    environment = Environment(
-        loader=PackageLoader("curatome.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(pieces=remedy_pieces, evidence=_short_evidence)
-    environment.globals["plural"] = wording.plural
-    return environment.get_template("check.html.jinja").render(
-        page=page, groups=[(*group[:2], _by_code(group[2])) for group in page.groups], shown=_SHOWN
-    )
+    made = environment()
+    made.filters["evidence"] = _short_evidence
+    groups = [(*group[:2], _by_code(group[2])) for group in page.groups]
+    return made.get_template("check.html.jinja").render(page=page, groups=groups, shown=_SHOWN)
 
 
 def write_findings(page: FindingsPage, path: Path) -> None:

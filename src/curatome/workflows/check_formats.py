@@ -20,6 +20,7 @@ from curatome.rules.rule import Rule
 from curatome.rules.suppressions import Accepted
 from curatome.workflows.check import Checked
 from curatome.workflows.check_fix import Fixed
+from curatome.workflows.explain import rule_text
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 Json = dict[str, Any]
@@ -138,19 +139,14 @@ def as_html(found: Checked, title: str, path: Path) -> None:
     Raises:
         OSError: the folder is not writable or the disk is full.
     """
-    rules = {rule.code: rule for rule in all_rules()}
-    used = sorted({one.code for one in found.findings})
+    used = {one.code for one in found.findings}
     page = FindingsPage(
         title=title,
         groups=tuple(
             (image.name if image else "The dataset", image.case or "" if image else "", tuple(some))
             for image, some in found.groups
         ),
-        rules={
-            code: (rules[code].name, rules[code].what, rules[code].why)
-            for code in used
-            if code in rules
-        },
+        rules={rule.code: rule_text(rule) for rule in all_rules() if rule.code in used},
         slides=len(found.images),
         checked=len(found.rules),
         accepted=tuple((one, by.reason) for one, by in found.accepted),
