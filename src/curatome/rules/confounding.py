@@ -64,10 +64,10 @@ def _goes_with(
         if lack[k, g] >= 1
     ]
     said = ", ".join(f"{p['more_cases']} of {p['class']} from {p[factor]}" for p in plan[:3])
+    lacking = f" The cases that are most lacking: {said}." if plan else ""
     told = "the one tells the other" if found.v > 0.999 else f"Cramér's V {found.v:.2f}"
     text = (
-        f"classes of {one.plural} go with {factor}s ({told}, chance {found.chance:.4f}). "
-        f"The cases that are most lacking: {said}."
+        f"classes of {one.plural} go with {factor}s ({told}, chance {found.chance:.4f}).{lacking}"
     )
     evidence = {
         "factor": factor,

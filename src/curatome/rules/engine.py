@@ -15,7 +15,7 @@ from curatome.rules.rule import Inputs, Needs, Rule
 MOST = 10_000
 """Findings of one rule that are kept of one image, or of the dataset; the others are counted."""
 
-VERSION = 1
+VERSION = 2
 """Raised when running rules changes what they find; cached findings of others are not used."""
 
 NEEDED: Mapping[Needs, str] = {
