@@ -59,8 +59,8 @@ def _absent(inputs: Inputs, one: Counted, seen: set[str], least: int) -> Iterato
             f"{one.plural} of {len(one.cases)} cases, which have {_some(one.labels.names)}. Give "
             "the classes one name in both."
         )
-        evidence = {"absent": absent, "there": list(one.labels.names)}
-        yield FEW.finding("classes of the protocol", text, evidence=evidence)
+        there = {"absent": absent, "there": list(one.labels.names)}
+        yield FEW.finding("classes of the protocol", text, evidence=there)
         return
     for name in absent:
         text = (
