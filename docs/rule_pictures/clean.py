@@ -13,8 +13,7 @@ from docs.rule_pictures.strokes import around, outline, tissue
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from shapely import affinity
-from tests.rules.clean.pictures import HAND, Field, field
-from tests.rules.clean.pictures import _whole as redrawn
+from tests.rules.clean.pictures import HAND, Field, field, redrawn
 
 Shapes = NDArray[np.object_]
 Change = Callable[[shapely.Geometry], shapely.Geometry]

@@ -59,7 +59,7 @@ class SheetView:
 
 def render_report(data: ReportData) -> str:
     """The whole report as HTML; equal data give equal text."""
-    environment = _environment()
+    environment = templates()
     script = _source(environment, "report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     side = pictures.thumbnail_side(data.slides)
@@ -89,7 +89,7 @@ def write_report(data: ReportData, path: Path) -> None:
     durable.write_file(path, render_report(data))
 
 
-def _environment() -> Environment:
+def templates() -> Environment:
     """Templates that escape everything and fail on a name that is not there."""
     environment = Environment(
         loader=PackageLoader("curatome.report", "templates"),

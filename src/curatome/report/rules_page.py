@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from curatome import __version__, durable
 from curatome.findings import Severity
-from curatome.report import wording
-from curatome.report.page import remedy_pieces
+from curatome.report.page import templates
 
 
 @dataclass(frozen=True)
@@ -51,16 +50,10 @@ class RuleFamily:
 
 def environment() -> Environment:
     """Templates of pages about rules, with what they use."""
-    made = Environment(
-        loader=PackageLoader("curatome.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters.update(code=_code, inline=_inline, pieces=remedy_pieces)
+    made = templates()
+    made.filters.update(code=_code, inline=_inline)
     styles = [made.get_template(name).render() for name in ("report.css", "rules.css")]
-    made.globals.update(plural=wording.plural, style=Markup("\n".join(styles)))
+    made.globals["style"] = Markup("\n".join(styles))
     return made
 
 
