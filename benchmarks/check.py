@@ -115,9 +115,12 @@ def _measure(project: Project, count: int) -> Iterator[str]:
     assert again.looked == 0
     yield f"again: {spent[0]:.1f} s, {again.reused:,} results from before"
     with annotation_store(project) as store:
-        name = store.current(f"{0:016x}", limit=1)["annotation"][0].as_py()
-        store.apply([Edit(name, "relabel", store.head(), {"labels": ["stroma"]})], Act("ada"))
+        (one,) = store.current(f"{0:016x}", limit=1).to_pylist()
+        other = ["tumor" if one["labels"] == ["stroma"] else "stroma"]
+        edit = Edit(one["annotation"], "relabel", store.head(), {"labels": other})
+        store.apply([edit], Act("ada"))
     edited, spent = _timed(project, wishes)
+    assert edited.looked
     told = f"{edited.looked:,} new results, {edited.reused:,} from before"
     yield f"after an edit on one slide: {spent[0]:.1f} s, {told}"
 
