@@ -191,7 +191,7 @@ def target() -> Pair:
             told,
         )
         for cases, color, told in (
-            (31, FAIL, "The protocol wants 40 cases with mitoses; there are 31."),
+            (31, FAIL, "The protocol wants 40 cases with mitoses, and has 31."),
             (44, PASS, "The target is met."),
         )
     )

@@ -11,8 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 GRAY = "#8b949c"
-HUES = ("#0b5fa5", "#e69f00", "#4c9f70", "#8e6bb1")
-"""Of classes and splits that are neither right nor wrong; told apart by their letters too."""
 
 
 def bars(
@@ -58,7 +56,7 @@ def table(
     shares = np.array(widths or [1] * len(head), float)
     left = np.concatenate([[0], np.cumsum(shares / shares.sum())])
     lines = len(rows) + 1
-    axes.set(xlim=(-0.04, 1.04), ylim=(max(lines, 5) + 0.1, -0.25))
+    axes.set(xlim=(-0.04, 1.04), ylim=(max(lines, 4) + 0.1, -0.25))
     for column, name in enumerate(head):
         words(axes, left[column] + 0.02, 0.5, name, PALE, ha="left", size=7.5)
     for row, cells in enumerate(rows):

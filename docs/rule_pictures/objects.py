@@ -37,7 +37,9 @@ def _on_nucleus(marks: Sequence[tuple[float, str, str, bool]], axes: Axes) -> No
     held, row = _nucleus()
     mpp = held.scene.plan.mpp
     shape = in_px(held, held.shapes[row])
-    box = around(shape, 24 / mpp)
+    left, top, right, bottom = around(shape, 24 / mpp)
+    aside = 0.14 * (right - left)
+    box = (left - aside, top, right - aside, bottom)
     tissue(axes, held.rgb, box, mpp, 5)
     for k, (wider, text, color, dashed) in enumerate(marks):
         outline(axes, shape.buffer(wider / mpp), color, width=2.2, dashed=dashed, halo=True)

@@ -20,16 +20,19 @@ from curatome.rules.rule import Inputs
 INK, PALE, LINE, PAPER, SOFT = "#1d2328", "#59636d", "#c9c5bc", "#ffffff", "#f6f4ef"
 FAIL, PASS = "#c2410c", "#0b5fa5"
 """Vermilion and blue, which nobody confuses; a square with a cross and a circle with a tick too."""
+SPLITS = {"train": "#37474f", "val": "#8e6bb1", "test": "#b8860b"}
 
 WIDTH, HEIGHT = 7.2, 3.36
 """Inches of 100 px."""
+_KEPT = (FAIL, PASS, INK, PAPER, *SPLITS.values())
+"""Colors that are the same in every picture."""
 _LOOKS = ((160, 64), (160, 40), (130, 40), (110, 32))
 """Dots per inch and colors, the first of which gives a file that is small enough."""
 _MOST_BYTES = 85_000
 _LEFT, _RIGHT, _BOTTOM, _SIDE, _TALL = 0.008, 0.508, 0.168, 0.484, 0.732
 RATIO = (WIDTH * _SIDE) / (HEIGHT * _TALL)
 """Width of a panel against its height."""
-_CHARACTERS = 54
+_CHARACTERS = 58
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +133,7 @@ def _png(figure: Figure) -> bytes:
 def _with_few_colors(picture: Image.Image, colors: int) -> Image.Image:
     """A palette of the picture's own colors, and of those of marks, which must not change."""
     own = picture.quantize(colors, Image.Quantize.MEDIANCUT).getpalette() or []
-    marks = [round(255 * part) for color in (FAIL, PASS, INK, PAPER) for part in to_rgb(color)]
+    marks = [round(255 * part) for color in _KEPT for part in to_rgb(color)]
     palette = Image.new("P", (1, 1))
     palette.putpalette([*marks, *own[: 3 * colors]])
     return picture.quantize(palette=palette, dither=Image.Dither.NONE)

@@ -9,7 +9,7 @@ from typing import Any
 import shapely
 from docs.rule_pictures.charts import chips
 from docs.rule_pictures.objects import two_crops
-from docs.rule_pictures.panel import FAIL, PASS, RATIO, Pair, Panel
+from docs.rule_pictures.panel import FAIL, PASS, RATIO, SPLITS, Pair, Panel
 from docs.rule_pictures.scenes import with_tumor
 from docs.rule_pictures.strokes import outline, tissue, words
 from matplotlib.axes import Axes
@@ -17,12 +17,11 @@ from tests.rules.datasets import items_of, near_of, protocol_of
 
 from curatome.rules.rule import Inputs
 
-COLORS = {"train": "#37474f", "val": "#8e6bb1", "test": "#b8860b"}
 Rows = Sequence[tuple[str, Sequence[str]]]
 
 
 def _chips(rows: Rows, ringed: Sequence[tuple[int, int]], axes: Axes) -> None:
-    chips(axes, [(name, [(s, COLORS[s]) for s in some]) for name, some in rows], ringed)
+    chips(axes, [(name, [(s, SPLITS[s]) for s in some]) for name, some in rows], ringed)
 
 
 def _items(rows: Sequence[dict[str, Any]], near: Any = None) -> Inputs:
@@ -116,12 +115,12 @@ def overlap() -> Pair:
             tissue(axes, field.rgb, box, mpp, 50)
             for k, (x, split) in enumerate(zip(lefts, splits, strict=True)):
                 shape = shapely.box(x, top + 8 * (k % 2), x + side, top + side + 8 * (k % 2))
-                outline(axes, shape, COLORS[split], width=2.6, dashed=split == "test", halo=True)
+                outline(axes, shape, SPLITS[split], width=2.6, dashed=split == "test", halo=True)
                 at = (
                     x + side / 2 - 64 + 32 * (k % 2) * 2,
                     top - 26 if k % 2 == 0 else top + side + 34,
                 )
-                words(axes, *at, split, COLORS[split], size=8.5, weight="bold")
+                words(axes, *at, split, SPLITS[split], size=8.5, weight="bold")
 
         return Panel(_items(rows), draw, told)
 

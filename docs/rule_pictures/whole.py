@@ -101,9 +101,7 @@ def unscreened() -> Pair:
 
     points = np.stack([x, y], axis=1)
     return (
-        panel(
-            points[x < 450], "The right half of a region that was declared searched is empty.", FAIL
-        ),
+        panel(points[x < 450], "Declared as searched, but the right half is empty.", FAIL),
         panel(points, "Objects lie all over the region.", PASS),
     )
 
@@ -135,7 +133,7 @@ def below_gate() -> Pair:
         return Panel(inputs, draw, told)
 
     return (
-        panel(30, 30, "Each finds what the other misses: about 119 objects, 90 found.", FAIL),
+        panel(30, 30, "They miss much: of about 119 objects, 90 were found.", FAIL),
         panel(96, 6, "They miss little: with both, nearly all are found.", PASS),
     )
 
@@ -248,10 +246,10 @@ def little() -> Pair:
     blob = np.hypot((rows - 18) / 15, (across - 24) / 20) < 1 + 0.12 * np.sin(across / 3)
 
     def panel(least: bool, told: str) -> Panel:
-        rgb = np.pad(small, ((140, 140), (240, 240), (0, 0)), mode="edge")
+        rgb = np.pad(small, ((140, 140), (275, 275), (0, 0)), mode="edge")
         if least:
             rgb[:] = small[0, 0]
-            rgb[300:336, 420:468][blob] = small[190:226, 150:198][blob]
+            rgb[300:336, 470:518][blob] = small[190:226, 150:198][blob]
         tall, long = rgb.shape[:2]
         wide = slides_of(
             [{"slide": "s", "width": long, "height": tall, "mpp_x": mpp, "mpp_y": mpp}]
@@ -263,7 +261,7 @@ def little() -> Pair:
         return Panel(Inputs(protocol_of(), slides=wide, pixels=served(rgb, mpp)), draw, told)
 
     return (
-        panel(True, "A fragment of tissue, smaller than one field of a microscope."),
+        panel(True, "Less tissue than one field of a microscope."),
         panel(False, "Enough tissue to be cut into tiles."),
     )
 
