@@ -43,7 +43,7 @@ class Labels:
     @property
     def several(self) -> bool:
         """Whether some item has more than one label."""
-        return len(self.row) > len(np.unique(self.row))
+        return int(np.bincount(self.row).max(initial=0)) > 1
 
     def take(self, names: Iterable[str]) -> Labels:
         """Only what is said of some of the classes."""
@@ -77,8 +77,8 @@ def labels_of(column: pa.ChunkedArray) -> Labels:
     names = np.array(coded.dictionary.to_pylist(), object)
     order = np.argsort(names, kind="stable")
     code = np.argsort(order)[coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)]
-    pairs = np.unique(row * max(len(names), 1) + code)
-    row, code = np.divmod(pairs, max(len(names), 1))
+    pairs = np.sort(row * max(len(names), 1) + code)  # nearly sorted: faster than `np.unique`
+    row, code = np.divmod(pairs[np.diff(pairs, prepend=-1) > 0], max(len(names), 1))
     return Labels(tuple(names[order]), row, code, len(lists))
 
 

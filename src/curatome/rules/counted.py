@@ -20,6 +20,8 @@ Whole = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 FACTORS = ("site", "scanner")
+_NEEDED = ["image", "labels", "basis", "cannot_judge", "area"]
+"""Columns of marks; to leave out the others saves copying them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +82,7 @@ def counted(inputs: Inputs) -> list[Counted]:
 def _counted(table: pa.Table, slides: pa.Table, items: pa.Table) -> list[Counted]:
     found: list[Counted] = []
     known: set[str] = set()
-    reference = reference_of(table)
+    reference = reference_of(table.select(_NEEDED))
     if len(reference):
         one = _annotations(reference, slides)
         known = set(one.labels.names)

@@ -15,6 +15,7 @@ from curatome.agreement.drift import CHANGES, change_points, follow, holm, quant
 from curatome.agreement.drift.series import Series
 from curatome.findings import Finding, Severity
 from curatome.rules.marks import marks
+from curatome.rules.remembered import Remembered
 from curatome.rules.rule import Inputs, Rule
 
 _LEAST_CASES = 5
@@ -28,12 +29,15 @@ def read_in_time(inputs: Inputs) -> pa.Table:
     Slides without a case are cases of their own; annotations without reader or time, proposals
     and those that the reader could not judge are left out.
     """
-    table = marks(inputs)
+    return _in_time(marks(inputs), inputs.slides)
+
+
+@Remembered
+def _in_time(table: pa.Table, slides: pa.Table) -> pa.Table:
     kept = pc.and_(pc.is_valid(table["reader"]), pc.is_valid(table["time"]))
     kept = pc.and_(kept, pc.not_equal(table["basis"], "proposed"))
     kept = pc.and_(kept, pc.and_(pc.is_valid(table["image"]), pc.invert(table["cannot_judge"])))
     table = table.filter(kept)
-    slides = inputs.slides
     row = pc.index_in(table["image"], slides["slide"].combine_chunks())
     case = pc.coalesce(slides["case"].combine_chunks().take(row), table["image"])
     labels = table["labels"].combine_chunks()

@@ -15,6 +15,7 @@ from curatome.dataset.imbalance import label_sets, labels_of
 from curatome.findings import Finding, Place, Severity
 from curatome.rules.clean.drawn import Floats, number, scales
 from curatome.rules.marks import EDGES, bounds_of, marks
+from curatome.rules.remembered import Remembered
 from curatome.rules.rule import Inputs, Rule
 
 _MAD = 0.6744897501960817
@@ -69,8 +70,14 @@ def _odd(inputs: Inputs) -> Iterator[Finding]:
 
 def _filled(inputs: Inputs) -> pa.Table:
     """Marks of shapes with an area that their reader could judge."""
-    table = marks(inputs)
-    return table.filter(pc.and_(table["filled"], pc.invert(table["cannot_judge"])))
+    return _judged(marks(inputs))
+
+
+@Remembered
+def _judged(table: pa.Table) -> pa.Table:
+    """The columns that both rules look at, and no copy of the others."""
+    kept = pc.and_(table["filled"], pc.invert(table["cannot_judge"]))
+    return table.select(["annotation", "image", "labels", "area", *EDGES]).filter(kept)
 
 
 def _scales(table: pa.Table, inputs: Inputs) -> Floats:
