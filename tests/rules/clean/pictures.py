@@ -122,17 +122,17 @@ def planted(seed, habit=None, share=0.2):
     """A field drawn by a careful reader, some outlines by another habit; and which those are."""
     held = field(seed)
     rng = np.random.default_rng([seed, 6])
-    shapes = _whole(held.shapes, HAND, seed)
+    shapes = redrawn(held.shapes, HAND, seed)
     hit = np.zeros(len(shapes), bool)
     if habit is not None:
         hit[rng.permutation(len(shapes))[: round(share * len(shapes))]] = True
-        bad = _whole(held.shapes, habit, seed + 1)
+        bad = redrawn(held.shapes, habit, seed + 1)
         hit &= bad != None  # noqa: E711 - one by one
         shapes = np.where(hit, bad, shapes)
     return held.inputs(shapes), {f"a{k}" for k in np.flatnonzero(hit)}
 
 
-def _whole(shapes, habit, seed):
+def redrawn(shapes, habit, seed):
     """Redrawn shapes in the order of the true ones; None for those that vanish."""
     drawn = redraw(shapes, habit, seed)
     out = np.full(len(shapes), None, object)

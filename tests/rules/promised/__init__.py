@@ -6,14 +6,16 @@ finding is about the whole dataset, every second cohort is left clean, so that f
 
 from __future__ import annotations
 
-from tests.rules.promised import balance, drift, shapes, splits, syntax
+from tests.rules.promised import balance, drift, outlines, reads, shapes, splits, syntax
 from tests.rules.promised.trial import Promise, Score, Trial, findings, given, score
 
 PROMISES: tuple[Promise, ...] = (
     *shapes.PROMISES,
     *syntax.PROMISES,
     *balance.PROMISES,
+    *outlines.PROMISES,
     *drift.PROMISES,
+    *reads.PROMISES,
     *splits.PROMISES,
 )
 

@@ -1,0 +1,84 @@
+"""Cohorts without faults: no rule finds anything above note level."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from curatome.annotations.exhaustive import EXHAUSTIVE
+from curatome.findings import Severity
+from curatome.phantom.faults import CleanDesign, make_tables
+from curatome.phantom.objects import ObjectDesign
+from curatome.rules.engine import lacking
+from curatome.rules.registry import all_rules
+from tests.rules.clean.pictures import HAND, field, redrawn
+from tests.rules.datasets import near_of, protocol_of
+from tests.rules.made import image_by_image
+from tests.rules.painted import painted
+from tests.rules.promised import given
+from tests.rules.promised.reads import regions
+from tests.rules.promised.sections import section
+
+pytestmark = pytest.mark.acceptance
+
+SEEDS = (3001, 3002, 3003)
+GUIDELINE = {
+    "version": "2.0",
+    "changelog": [
+        {"version": f"{k}.0", "date": f"202{k}-01-01", "change": "sharper"} for k in (1, 2)
+    ],
+}
+
+
+def loud(inputs, expected=()) -> list[str]:
+    """Findings above note level of all rules that have what they need; some must be among them."""
+    looking = [rule for rule in all_rules() if lacking(rule, inputs) is None]
+    assert set(expected) <= {rule.code for rule in looking}
+    found = [one for rule in looking for one in image_by_image(rule, inputs)]
+    return [f"{one.code} {one.message}" for one in found if one.severity > Severity.NOTE]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_dataset_with_all_its_parts(seed) -> None:
+    """20 cases, 400 objects in painted pixels, tiles with splits, slides exhaustive for tumors."""
+    objects = ObjectDesign(
+        cases=20, slides_per_case=1, objects_per_slide=20, size_um=(220.0, 220.0)
+    )
+    tables = make_tables(CleanDesign(objects), seed)
+    alike = tables.images["image"][:2].to_pylist()
+    inputs = given(
+        tables, protocol=protocol_of(guideline=GUIDELINE), near=near_of([tuple(alike)]),
+        exhaustive=regions(tables, ("tumor",)), pixels=painted(tables, seed),
+    )  # fmt: skip
+    assert loud(inputs, {"COR001", "CMP001", "LEK005", "BAL001", "ACQ021", "DRF003"}) == []
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nuclei_that_a_careful_reader_outlined(seed) -> None:
+    """All nuclei of a phantom's field, drawn by hand."""
+    held = field(seed, 600.0, most=10**6)
+    inputs = held.inputs(redrawn(held.shapes, HAND, seed))
+    assert loud(inputs, {"CLN001", "CLN002", "CLN003", "ACQ022", "SIZ002"}) == []
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_tumor_that_was_outlined(seed) -> None:
+    """The tumor of a phantom's section, and nothing else said of the rest."""
+    held = section(seed)
+    inputs = held.inputs([held.tumor])
+    assert loud(inputs, {"CLN005", "CLN006", "SIZ001"}) == []
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_tissue_that_was_outlined_as_a_whole(seed) -> None:
+    """Every piece of a section's tissue has a class, in a slide declared exhaustive."""
+    held = section(seed)
+    whole = {"region": "r", "image": "s", "kind": "whole", "geometry": None,
+             "classes": ["tumor"], "reader": "ann"}  # fmt: skip
+    parts = [one for one in held.tissue.geoms] if hasattr(held.tissue, "geoms") else [held.tissue]
+    inputs = held.inputs(parts, exhaustive=EXHAUSTIVE.from_rows([whole]))
+    protocol = protocol_of(
+        dataset={"title": "t", "task": "segmentation"}, classes=[{"name": "tumor"}]
+    )
+    assert loud(replace(inputs, protocol=protocol), {"CMP002", "CMP003", "CLN006"}) == []
