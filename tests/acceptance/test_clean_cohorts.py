@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import shapely
 
 from curatome.annotations.exhaustive import EXHAUSTIVE
 from curatome.findings import Severity
@@ -76,7 +77,7 @@ def test_tissue_that_was_outlined_as_a_whole(seed) -> None:
     held = section(seed)
     whole = {"region": "r", "image": "s", "kind": "whole", "geometry": None,
              "classes": ["tumor"], "reader": "ann"}  # fmt: skip
-    parts = [one for one in held.tissue.geoms] if hasattr(held.tissue, "geoms") else [held.tissue]
+    parts = shapely.get_parts(held.tissue).tolist()
     inputs = held.inputs(parts, exhaustive=EXHAUSTIVE.from_rows([whole]))
     protocol = protocol_of(
         dataset={"title": "t", "task": "segmentation"}, classes=[{"name": "tumor"}]

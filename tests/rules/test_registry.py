@@ -9,6 +9,7 @@ import pytest
 from curatome.errors import ProtocolError
 from curatome.rules.registry import all_rules, chosen, family_rules, is_known, rule_of
 from curatome.rules.rule import FAMILIES
+from tests.rules.promised import PROMISES
 
 RULES = all_rules()
 
@@ -63,3 +64,12 @@ def test_unknown_codes() -> None:
         rule_of("SRC001")
     with pytest.raises(ProtocolError, match="`curatome explain` lists them all"):
         rule_of("what")
+
+
+def test_every_promise_is_tried_and_who_makes_none_says_why() -> None:
+    tried = {promise.code for promise in PROMISES}
+    for rule in RULES:
+        assert (rule.code in tried) == bool(rule.promise), rule.code
+        assert rule.promise or "promises nothing" in rule.method, rule.code
+        assert not rule.promise.endswith("."), rule.code
+        assert rule.promise[:1] == rule.promise[:1].lower(), rule.code

@@ -263,7 +263,7 @@ FEW = Rule(
     method="Effective number of cases (Σw)² / Σw² over the counts w of a class in each case (Kish "
     "1965). Counted on annotations (the adjudicated ones where there are any), and on items for "
     "classes that no annotation has. Small datasets are not told that they are small.",
-    promise="a class that 90 % of its labels were lost of, so that under 5 cases have it",
+    promise="a class with two labels or less, among 20 cases and 800 labels",
     settings={
         "least_cases": (5.0, "fewer cannot be in training, validation and test sets at once"),
         "least_dataset": (20.0, "below so many cases all classes are few, not this one"),
@@ -285,7 +285,7 @@ MINORITY = Rule(
     method=_RATIOS + " A class is a minority where IRLbl is above MeanIR, MeanIR above 1.5, and "
     "the lower end of the ratio's 90 % interval over cases (linearized ratio estimator) above 1, "
     "so that three labels beside six are none.",
-    promise="exact, of the ratios",
+    promise="every class that is so, such as one of four with a fifth of the others' labels",
     version=2,
     look=_minority,
 )
@@ -303,7 +303,7 @@ SEVERE = Rule(
     fix=_PLAN,
     method=_RATIOS + " The lower end of the ratio's 90 % interval over cases (linearized ratio "
     "estimator) must reach the setting, so that chance in a small dataset is no finding.",
-    promise="a class 50 times rarer than the commonest one, with 7 labels or more",
+    promise="a class with eight labels beside one with 400, among 20 cases",
     settings={"ratio": (20.0, "weights and sampling still mend 10; nature makes 10 of mitoses")},
     look=_severe,
 )
@@ -323,7 +323,7 @@ COMBINATIONS = Rule(
     "balance labels one by one in training (CutMix, sampling by label).",
     method="Combinations that fewer cases than the setting have. SCUMBLE: Charte et al. 2019, "
     "10.1016/j.neucom.2016.08.158. Only where items have several labels.",
-    promise="exact",
+    promise="every combination that is so, as far as the message names them",
     settings={"least_cases": (3.0, "one for each of three splits")},
     look=_combinations,
 )
@@ -341,7 +341,7 @@ TARGET = Rule(
     good="41 cases show one.",
     fix="Collect the cases that the message names, or change the target and say why.",
     method="Cases are counted by class (annotations and items), by fields of cases and of slides.",
-    promise="exact",
+    promise="every target that is missed, by one case or by many",
     look=_targets,
 )
 

@@ -70,7 +70,8 @@ UNUSED = Rule(
     good="Every suppression stands for at least one finding of the last check.",
     fix="Take it out of curatome.toml, or out of the annotation's properties.",
     method="Every finding of a check is held against every suppression. Those are left alone "
-    "whose rules were not selected or had nothing to look at.",
+    "whose rules were not selected or had nothing to look at. It estimates "
+    "nothing, and so promises nothing.",
     look=_elsewhere,
 )
 UNKNOWN = Rule(
@@ -84,7 +85,8 @@ UNKNOWN = Rule(
     bad='`ignore = ["SYN11"]`, or a threshold for a setting that the rule does not have.',
     good='`ignore = ["SYN011"]`; `curatome explain SYN011` lists the settings of a rule.',
     fix="Correct it in curatome.toml; `curatome explain` lists all rules.",
-    method="The words are compared with the rules of this version; a similar code is suggested.",
+    method="The words are compared with the rules of this version; a similar code is suggested. "
+    "It estimates nothing, and so promises nothing.",
     look=_unknown,
 )
 FAILED = Rule(
@@ -101,7 +103,8 @@ FAILED = Rule(
     "please report it.",
     method="Rules that read pixels run in supervised children with limits on memory and silence. "
     "A slide that cannot be read is one finding, with all rules that did not look at it; it is a "
-    "note where ACQ001 or ACQ009 tells of the slide. Whatever else a rule raises is told too.",
+    "note where ACQ001 or ACQ009 tells of the slide. Whatever else a rule raises is told too. "
+    "It estimates nothing, and so promises nothing.",
     look=_elsewhere,
 )
 REASONLESS = Rule(
@@ -116,7 +119,8 @@ REASONLESS = Rule(
     good='`{"curatome.suppress": {"CLN001": "edge torn in cutting, drawn as it is"}}`.',
     fix="Write the reason behind the code, as a text.",
     method="The member `curatome.suppress` of the properties must be a table of codes, each with "
-    "a text.",
+    "a text. It estimates "
+    "nothing, and so promises nothing.",
     look=_elsewhere,
 )
 RULES = (UNUSED, UNKNOWN, FAILED, REASONLESS)

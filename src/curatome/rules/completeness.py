@@ -272,7 +272,7 @@ MISSED = Rule(
     method="Blobs of the nuclear stain, described by color, size and texture; logistic "
     "regression trained on other cases (curatome.agreement.candidates). Needs no weights, and "
     "tells only what can be told from such numbers.",
-    promise="one in ten of stained nuclei left out, where nothing else is stained",
+    promise="nuclei left out, one in ten, where nothing else is stained, in 9 cases of 20 nuclei",
     settings={
         "probability": (0.5, "against the median of annotated objects; lower ones are no doubts"),
         "sure": (0.8, "against the same median; what is less probable is told as a note"),
@@ -293,7 +293,7 @@ UNANNOTATED = Rule(
     fix="Annotate it, or take the classes out of the region's declaration that are not complete.",
     method="The tissue mask at the protocol's scale, less the annotations. Only where the task "
     "is segmentation and the region declares every class that has no narrower one.",
-    promise="15 % of the tissue of a region",
+    promise="regions of which 15 % of the tissue has no class",
     settings={
         "most": (0.1, "share of tissue; lines between classes and the mask's edge make some"),
         "least_um2": (2500.0, "area below which it is a gap between outlines"),
@@ -314,7 +314,7 @@ UNSCREENED = Rule(
     method="The largest share of the region from one side that is empty; if n objects lay "
     "anywhere alike, it would be so large with a probability of at most 4 (1 - share)^n. Classes "
     "that grow in clusters, and glass within the region, break that: draw regions on tissue.",
-    promise="half of a region with 16 objects or more in the other half",
+    promise="regions half of which nobody searched, with 20 objects or more in the other half",
     settings={
         "chance": (1e-4, "of an even region to be told of; a dataset has hundreds of regions"),
         "least_share": (0.25, "a smaller strip is soon searched"),
@@ -334,7 +334,8 @@ BELOW = Rule(
     fix="Let another reader search, or the candidates of CMP001 be looked at; then look again.",
     method="Objects that one or both of two readers found (Chapman's estimate), or log-linear "
     "models of more; see `curatome complete`. By class, and of all.",
-    promise="exact, of the estimate",
+    promise="two readers who found 75 % of 200 objects together, where the gate is 0.9 and readers "
+    "who found 99 % pass",
     look=_below_gate,
 )
 

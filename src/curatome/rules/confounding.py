@@ -95,7 +95,7 @@ CONFOUNDED = Rule(
     method="Cramér's V of class and site over cases (each case counts once, shared out among its "
     "classes), and the chance that a random deal of cases to sites gives as large a one (4,999 "
     "deals, so never below 0.0002; Besag & Clifford 1991, 10.1093/biomet/78.2.301).",
-    promise="three diagnoses and four sites, 7 of 10 cases with the site of their diagnosis, 40 "
+    promise="three diagnoses and four sites, 7 of 10 cases at the site of their diagnosis, of 40 "
     "cases",
     settings={
         "least_v": (0.3, "a medium effect (Cohen 1988); less is lost in other differences"),

@@ -233,7 +233,7 @@ IDENTICAL = Rule(
     fix="Have a reader decide which labels are right, and keep one of the copies.",
     method="Content hashes; those that rotations and flips share where items have them. Items "
     "without any label are not compared, nor is a class with a broader one above it.",
-    promise="every pair of identical items with different labels",
+    promise="every item that is there twice with different labels, turned or not",
     look=_identical,
 )
 NEAR = Rule(
@@ -249,7 +249,7 @@ NEAR = Rule(
     fix="Look at both. If it is one picture, decide which label is right and keep one of them.",
     method="Pairs of the table of near-duplicates (perceptual hashes under the eight symmetries, "
     "confirmed by pixels) whose labels differ. Identical pairs are left to CON001.",
-    promise="every pair in the table of near-duplicates with different labels",
+    promise="every pair of the table of near-duplicates with different labels",
     look=_near,
 )
 REPEAT = Rule(
@@ -267,7 +267,7 @@ REPEAT = Rule(
     fix="Adjudicate the object; if one pair of classes comes up often, sharpen their definitions.",
     method="Objects of both reads are matched one to one by IoU of at least 0.5, points within "
     "7.5 µm. Objects that were adjudicated are left out, and those marked only once.",
-    promise="every object with two reads that differ",
+    promise="every object with two reads that differ, where their outlines overlap by half",
     look=_repeats,
 )
 CONTRADICTION = Rule(

@@ -209,7 +209,8 @@ SUSPECT = Rule(
     "confident learning (Northcutt et al. 2021, 10.1613/jair.1.12125; extra `labels`): what it "
     "suspects is not learned from, and all are judged again. Classes of fewer than 10 cases are "
     "left out. What looks alike in these numbers is not told apart.",
-    promise="5 % wrong labels among classes that differ in color and size",
+    promise="wrong labels, 5 % of them, of two classes that differ in color, in 15 cases of 16 "
+    "objects",
     settings={
         "score": (
             0.75,
@@ -234,7 +235,7 @@ UNRESOLVED = Rule(
     fix="Adjudicate it, or let `curatome consensus` decide.",
     method="Objects of first reads are matched one to one by IoU of at least 0.5, points within "
     "7.5 µm; whole images by themselves. A class beside its broader class is no disagreement.",
-    promise="every object that two readers call differently",
+    promise="every object that two readers call differently, where their outlines overlap by half",
     look=_unresolved,
 )
 READER = Rule(
@@ -253,7 +254,8 @@ READER = Rule(
     method="Share of agreeing pairs with the reader, less that of pairs without, on items that "
     "all of them read; bootstrap over cases, with Bonferroni's correction for readers. Needs "
     "three readers: of two nobody can say which is out of line.",
-    promise="a reader right 70 % of the time among three who are right 90 %, over 60 cases of 5",
+    promise="a reader right 70 % of the time beside three who are right 90 %, over 60 cases of 5 "
+    "objects",
     settings={
         "least_gap": (0.05, "less is no reason to read again"),
         "least_cases": (10.0, "a bootstrap of fewer cases promises more than it can"),

@@ -197,7 +197,7 @@ CASE = Rule(
     fix=_FIX,
     method="Every case is counted in every split; exact. A case named after its only slide is "
     "reported by LEK002.",
-    promise="every case of which one item lies in another split",
+    promise="every case that lies in two splits, with one item or with many",
     look=_cases,
 )
 SLIDE = Rule(
@@ -212,7 +212,7 @@ SLIDE = Rule(
     good="All crops of field B5_141 are in train.",
     fix=_FIX,
     method="Every slide is counted in every split; exact.",
-    promise="every slide of which one item lies in another split",
+    promise="every slide that lies in two splits, with one item or with many",
     look=_slides,
 )
 OVERLAP = Rule(
@@ -227,7 +227,7 @@ OVERLAP = Rule(
     good="A slide's tiles are in one split, however much they overlap.",
     fix=_FIX,
     method="Boxes of items on one slide that share area; exact.",
-    promise="every slide of which two items of two splits share area",
+    promise="every slide on which items of two splits share area",
     look=_overlaps,
 )
 IDENTICAL = Rule(
@@ -242,7 +242,7 @@ IDENTICAL = Rule(
     good="Each image is in the dataset once.",
     fix="Remove all but one of the copies, then divide again with `curatome split`.",
     method="Content hashes; those that rotations and flips share where items have them. Exact.",
-    promise="every pair of identical items in two splits",
+    promise="every item that is in two splits, byte for byte",
     look=_identical,
 )
 NEAR = Rule(
@@ -259,7 +259,7 @@ NEAR = Rule(
     "cases.",
     method="Perceptual hashes under the eight symmetries, confirmed by pixels "
     "(curatome.cohort.duplicates); items that pairs connect are one group.",
-    promise="every pair in the table of near-duplicates that lies in two splits",
+    promise="every pair of the table of near-duplicates that lies in two splits",
     look=_near,
 )
 DOMAIN = Rule(
@@ -276,6 +276,7 @@ DOMAIN = Rule(
     fix="Add `site` or `scanner` to split.stratify, or set split.site_preserved if it is meant so.",
     method="Cases of each site and scanner are counted in each split. Says nothing where "
     "split.site_preserved is set.",
+    promise="every site and scanner of three cases or more that lies in one split",
     settings={"least_cases": (3.0, "fewer cases cannot be in all of three splits")},
     look=_domains,
 )
@@ -293,6 +294,7 @@ CONFOUNDED = Rule(
     fix="Add `site` or `scanner` to split.stratify and divide again; or set split.site_preserved.",
     method="Cramér's V of split and site over cases, and the chance that a random deal of cases "
     "gives as large a one (4,999 deals; Besag & Clifford 1991, 10.1093/biomet/78.2.301).",
+    promise="three splits and four sites, 7 of 10 cases in the split of their site, of 60 cases",
     settings={
         "least_v": (0.3, "a medium effect (Cohen 1988); less does no harm"),
         "chance": (0.001, "a sound dataset is warned about once in a thousand times"),

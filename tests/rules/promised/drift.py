@@ -13,7 +13,6 @@ from curatome.findings import Finding
 from curatome.phantom.faults import FAULTS, CleanDesign, Tables, make_tables
 from curatome.phantom.faults.tables import Draft, picked
 from curatome.phantom.objects import ObjectDesign
-from curatome.phantom.outlines import scaled
 from tests.rules.clean.pictures import field, served
 from tests.rules.datasets import near_of, protocol_of, slides_of
 from tests.rules.promised.trial import Promise, Trial, geometry, given, plant, rows_of

@@ -114,12 +114,16 @@ def _panel(right: float, seed: int) -> Trial:
     return Trial(inputs, frozenset({"reader joe"} if seed % 2 == 0 else ()))
 
 
+def _field(size: tuple[float, float]) -> bytes:
+    return shapely.to_wkb(shapely.box(0, 0, *size))
+
+
 def regions(tables: Tables, classes: tuple[str, ...] = CLASSES) -> object:
     """Every slide's field as an exhaustive region."""
     same = {"kind": "polygon", "classes": list(classes), "reader": "ada"}
     return EXHAUSTIVE.from_rows(
         [
-            same | {"region": name, "image": name, "geometry": shapely.to_wkb(shapely.box(0, 0, *size))}
+            same | {"region": name, "image": name, "geometry": _field(size)}
             for name, size in sizes(tables).items()
         ]
     )  # fmt: skip

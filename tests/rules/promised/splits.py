@@ -115,9 +115,7 @@ def _relabeled(fault: str, strength: float, seed: int) -> Trial:
 
 def _relabeled_near(strength: float, seed: int) -> Trial:
     """Copies saved again: other bytes, found by a search for near-duplicates."""
-    planted = FAULTS["duplicate_turned_relabeled"].plant(
-        make_tables(DESIGN, seed), strength, seed
-    )
+    planted = FAULTS["duplicate_turned_relabeled"].plant(make_tables(DESIGN, seed), strength, seed)
     pairs = _pairs(planted)
     inputs = given(planted.tables, near=near_of(pairs))
     items = inputs.items.drop_columns(["turned_hash"])

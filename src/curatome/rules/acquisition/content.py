@@ -95,7 +95,7 @@ TWO_CASES = Rule(
     "and read it again with `curatome add`.",
     method="Tiles, regions and cells of two cases that are the same byte for byte, or look alike "
     "turned or not (`curatome.cohort.duplicates`), are counted for each pair of slides.",
-    promise="every copy and rescan of which half of the tiles are found alike",
+    promise="copies and rescans of which half of the tiles were found alike",
     settings={
         "least_share": (
             0.5,
@@ -118,7 +118,7 @@ LITTLE = Rule(
     fix="Look at it. If the tissue is there but pale, raise `sensitivity` under [tissue]; else "
     "have the slide scanned again, or leave it out.",
     method="The tissue mask of the build (`curatome.slides.tissue`) over an overview of the slide.",
-    promise="",
+    promise="slides with 0.2 mm² of tissue or less, beside others with 0.6 mm² or more",
     settings={
         "least_mm2": (0.24, "mm², one high-power field of an eyepiece of 22 mm at 40×"),
     },

@@ -125,8 +125,8 @@ SCALE = Rule(
     "slides' medians; the median of that over a slide's outlines is how far its scale is off. "
     "Classes whose median lies outside of 3 to 40 µm, that vary much within a slide, or that five "
     "slides or fewer have five outlines of are left out, and so are slides with fewer than five.",
-    promise="a scale that is off by a factor of 2 on up to a quarter of the slides, each with ten "
-    "outlined nuclei or more",
+    promise="scales that are off by a factor of 2, on up to a quarter of the slides, where each "
+    "has ten outlined nuclei or more",
     version=2,
     settings={
         "factor": (

@@ -36,7 +36,7 @@ def _rule(  # noqa: D417
         good=good,
         fix=fix,
         method=f"Found by {commands} from the slide's file and tables; `curatome check` shows what "
-        "stands.",
+        "stands. It looks for nothing itself, and so promises nothing.",
         look=_elsewhere,
     )
 

@@ -141,7 +141,7 @@ MIXED = Rule(
     "blocks of the region that look like the surroundings are left out and it is fitted again "
     "until nothing changes. Their largest connected piece is told of, if both kinds are apart "
     "(Ashman's D, 10.1086/117248). What a region holds that does not lie around it is not found.",
-    promise="A region of which 40 % is the tissue beside it.",
+    promise="regions of a tumor of which 40 % is the tissue beside it",
     look=_mixed,
     settings={
         "smallest_um": _SMALLEST,
@@ -165,6 +165,7 @@ GLASS = Rule(
     fix="Draw the line along the tissue, or cut the region by the tissue mask.",
     method="The tissue mask that the build uses, over the whole image at up to 8 µm/px: holes that "
     "`[tissue]` fills, such as lumens and fat, are no glass.",
+    promise="regions of 0.05 mm² or more of which 20 % is glass, at the edge of the tissue",
     look=_look,
     settings={
         "smallest_um": _SMALLEST,

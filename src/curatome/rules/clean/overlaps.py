@@ -90,6 +90,7 @@ OVERLAP = Rule(
     "tumor is no overlap: where one is many times larger than the other, both may be right. Two "
     "outlines of nearly the same area are one object with two labels, which CON tells of. Two "
     "boxes are left out: they share corners that belong to neither object.",
+    promise="every pair of outlines of two classes that share 15 % of the smaller one's area",
     look=_look,
     settings={
         "least_part": (0.1, "part of the smaller one's area that may not be shared; touching "

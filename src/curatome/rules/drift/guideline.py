@@ -132,7 +132,7 @@ STALE = Rule(
     "looked at again carries the new version.",
     method="The changelog of the guideline says which classes each version touched. An annotation "
     "is stale if its version is older than such a change (`curatome.annotations.guideline`).",
-    promise="every single one",
+    promise="every annotation that is so, among any number of others",
     look=_stale,
 )
 OLD_NAME = Rule(
@@ -149,7 +149,7 @@ OLD_NAME = Rule(
     "which; `curatome annotations undo` takes it back.",
     method="The renames in the changelog after the version that an annotation was made under are "
     "applied to its labels (`curatome.annotations.guideline`).",
-    promise="every single one",
+    promise="every annotation that is so, among any number of others",
     look=_old_names,
 )
 MIXED = Rule(
@@ -167,6 +167,6 @@ MIXED = Rule(
     "these annotations the new name: `curatome import --class OLD=NEW` reads the file again.",
     method="Labels of annotations are compared with the names that their own guideline, or an "
     "earlier one, has renamed; a name that was added again later is left alone.",
-    promise="every single one",
+    promise="every annotation that is so, among any number of others",
     look=_mixed_names,
 )

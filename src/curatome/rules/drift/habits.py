@@ -175,7 +175,8 @@ MIX = Rule(
     fix="Compare cases of before and after side by side. If the reader has changed, have some of "
     "the earlier ones read again; if the guideline has, say so with `curatome guideline bump`.",
     method=_SERIES,
-    promise="a share that grows from 20 to 50 % in the middle of 40 cases of 20 objects each",
+    promise="the share of a class that grows from 20 to 50 % in the middle of a reader's 40 cases "
+    "of 20 objects each",
     settings={
         "alpha": _ALPHA,
         "least_change": (0.1, "least change of a share; less hardly changes what a model learns"),
@@ -197,7 +198,8 @@ SIZE = Rule(
     "say in the guideline where the line runs.",
     method=f"{_SERIES} Sizes are diameters of circles of the same area, as logarithms, class by "
     "class.",
-    promise="30 % in the middle of 40 cases of 20 objects each",
+    promise="outlines that grow by 30 % across in the middle of a reader's 40 cases of 20 objects "
+    "each",
     settings={
         "alpha": _ALPHA,
         "least_change": (

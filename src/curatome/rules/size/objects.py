@@ -160,8 +160,8 @@ ODD = Rule(
     method="Robust z of the logarithm of the area within the class, its deviation estimated on "
     "each side of the median by the median distance (10.1080/01621459.1993.10476408). Areas are "
     "compared in µm² over the whole dataset; on images without a scale, in px within the image.",
-    promise="Areas 8 times larger or smaller than their class's median, in a class whose areas "
-    "differ by a factor of up to 1.5 (one standard deviation).",
+    promise="areas 8 times larger or smaller than their class's median, in a class whose areas "
+    "differ by a factor of up to 1.5 (one standard deviation)",
     look=_odd,
     settings={
         "z": (4.0, "standard deviations from the median; of 100,000 normal values six lie beyond"),
@@ -184,7 +184,7 @@ FIELD = Rule(
     fix="Add a scale with a larger field to curatome.toml, or do not use this one for the class.",
     method="The longer side of each annotation's box against the edge of the field, both in µm. It "
     "is a warning where the dataset's task is detection or cells and no scale holds most of them.",
-    promise="A class of which two thirds do not fit.",
+    promise="every class of which 60 % do not fit",
     look=_fields,
     settings={
         "most_part": (0.5, "of the annotations of a class that may be longer than the field"),

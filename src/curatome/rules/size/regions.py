@@ -158,7 +158,7 @@ SMALL = Rule(
     "its integral over the plane is the integral range A. Means over an area V vary as if it "
     "held V / A independent pieces (Lantuéjoul 1991, 10.1111/j.1365-2818.1991.tb03099.x). Where "
     "all regions are small, A is a lower bound.",
-    promise="A region of less than two integral ranges.",
+    promise="regions of two integral ranges or less, beside a large one of the same tissue",
     look=_small,
     settings={
         "smallest_um": _SMALLEST,
@@ -183,7 +183,7 @@ TRANSITION = Rule(
     method="Pairs of regions of classes that exclude each other, closer than the gap, between "
     "whose nearest points no other annotation of a region lies. What lies between two regions is a "
     "transition, and needs none itself.",
-    promise="Every pair of regions closer than the gap.",
+    promise="every pair of regions of two classes closer than the gap",
     look=_transitions,
     settings={
         "smallest_um": _SMALLEST,

@@ -149,8 +149,9 @@ FRAME = Rule(
     method="Each reading is weighed by the shapes that lie on their image, and by how much of it "
     "they reach (`curatome.annotations.doubts`): another one is told if what is seen is a thousand "
     "times rarer under the present one. Images are looked at one by one, then together.",
-    promise="four times or more too small, on a slide with 20 objects over all of its tissue; "
-    "swapped axes where the image is not square",
+    promise="coordinates four times too small or more, of 20 objects all over their slide; x and y "
+    "that are swapped, where the image is not square; and µm for pixels, where all slides have "
+    "them",
     look=_wrong_frame,
 )
 BOX = Rule(
@@ -174,9 +175,9 @@ BOX = Rule(
     "make boxes that all begin beside the image's left and upper edge (Fisher's method, "
     "1 in 1,000); centers read as corners, or the reverse, make ten boxes or more that cross two "
     "sides of the image and none the other two; parts and per cent lie in the first pixels.",
-    promise="all boxes of an image, six or more, that were written as corners and read as sizes or "
-    "the reverse, or as parts of the image, or read beside their middle where ten or more of them "
-    "touch the image's right and lower edges",
+    promise="corners read as sizes or the reverse, and parts of the image read as pixels, where an "
+    "image has six boxes or more; per cent, where it has twelve; and centers read as corners or "
+    "the reverse, where ten boxes or more cross the image's edge for it",
     version=2,
     look=_box_dialects,
 )

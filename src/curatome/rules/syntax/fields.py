@@ -136,7 +136,7 @@ UNKNOWN = Rule(
     "checked. Names that a change of the guideline has retired are left to DRF001, DRF002 and "
     "DRF005.",
     look=_unknown_classes,
-    promise="every single one",
+    promise="every class that is so, on one annotation or on many",
 )
 MISSING = Rule(
     code="SYN021",
@@ -154,7 +154,7 @@ MISSING = Rule(
     "reason.",
     method="Null values are counted for each image; proposals of models need no reader.",
     look=_missing_fields,
-    promise="every single one",
+    promise="every annotation that is so, among any number of others",
 )
 NO_IMAGE = Rule(
     code="SYN025",
@@ -170,6 +170,6 @@ NO_IMAGE = Rule(
     "has; `curatome annotations undo` takes the first import back.",
     method="The images of annotations are compared with the slides.",
     look=_unknown_images,
-    promise="every single one",
+    promise="every image that is so, with one annotation or with many",
 )
 RULES = (UNKNOWN, MISSING, NO_IMAGE)

@@ -198,7 +198,7 @@ def _rule(code: str) -> Rule:
         fix=fix,
         method=_METHOD,
         look=partial(_look, code),
-        promise="every single one",
+        promise="every shape that is so, however few of an image's shapes are",
         fixable=code in REPAIRABLE,
     )
 

@@ -118,8 +118,8 @@ VOCABULARY = Rule(
     "number or a sign. The rarer name must be rare: a tenth of the other in words below six "
     "letters, a fifth where a letter is another one, else half. Readers are compared by case and "
     "spaces only; classes are left to SYN020 where the protocol defines them.",
-    promise="every value that differs in case or separators, and every doubled or lost letter "
-    "inside a word of five letters or more, where one in ten or fewer is written so",
+    promise="spellings that differ in case or separators, or by a doubled or lost letter inside a "
+    "word of five letters or more, each a tenth as frequent as the right one or less",
     look=_drift,
 )
 RULES = (VOCABULARY,)
