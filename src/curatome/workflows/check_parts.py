@@ -42,7 +42,7 @@ _NOWHERE = "\x00"
 _MANY = 20_000
 """Events after which all images are looked at again, for it takes longer to find out which."""
 _DIGEST = b"curatome.digest"
-_ITEMS = 2
+_ITEMS = 3
 """Raised when other items are gathered from the same build."""
 
 

@@ -9,6 +9,7 @@ from curatome.cohort.duplicates import (
     NO_CONTENT,
     contrasts,
     hash_distances,
+    is_cut_out,
     jpeg_hash,
     perceptual_hash,
     turned,
@@ -145,6 +146,15 @@ def test_ground_is_cut_away():
     assert without_ground(image, darker=35).shape == (46, 51, 3)
     assert without_ground(image[:5]).shape == (5, 80, 3)
     assert without_ground(image[:, :, 0]).shape == (21, 6)
+
+
+@pytest.mark.parametrize(("edge", "cut_out"), [(255, True), (251, True), (249, False)])
+def test_white_all_around_is_what_was_cut_out(edge, cut_out):
+    for image in (np.full((20, 30, 3), edge, np.uint8), np.full((20, 30), edge, np.uint8)):
+        image[5:9, 5:9] = 90
+        assert is_cut_out(image) is cut_out
+        image[7, -1] = 200
+        assert not is_cut_out(image)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from curatome.cohort.duplicates.hashing import (
     jpeg_hash,
     perceptual_hash,
 )
-from curatome.cohort.duplicates.reduce import without_ground
+from curatome.cohort.duplicates.reduce import is_cut_out, without_ground
 from curatome.cohort.duplicates.search import Pairs, TooManyPairs, near_pairs
 from curatome.cohort.duplicates.symmetry import hash_distances, turned, turned_hashes
 
@@ -41,6 +41,7 @@ __all__ = [
     "detail",
     "duplicate_groups",
     "hash_distances",
+    "is_cut_out",
     "jpeg_hash",
     "near_duplicates",
     "near_pairs",

@@ -72,6 +72,19 @@ def without_ground(image: Pixels, darker: int = 40) -> Pixels:
     return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
+def is_cut_out(image: Pixels, brightest: int = 250) -> bool:
+    """Whether all that touches the image's edges is white, as it is around what was cut out.
+
+    Glass is never so bright all around, and a tile has something at its edges.
+
+    Args:
+        image: (H, W, 3) RGB, (H, W, 1) or (H, W) gray, uint8.
+        brightest: least value of white; JPEG leaves a few gray levels less than 255.
+    """
+    edges = (image[0], image[-1], image[:, 0], image[:, -1])
+    return all(int(edge.min()) >= brightest for edge in edges)
+
+
 def _channels_last(image: Pixels) -> Pixels:
     pixels = np.asarray(image)
     if pixels.ndim == 2:
