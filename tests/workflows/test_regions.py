@@ -21,7 +21,7 @@ from PIL import Image
 from curatome.errors import SourceError
 from curatome.project import create_project
 from curatome.sources import find_source, load_source
-from curatome.workflows import regions
+from curatome.workflows import region_units
 from curatome.workflows.added import Wishes
 from curatome.workflows.regions import build_sources
 from curatome.workflows.sources import add_source, remove_source
@@ -174,7 +174,7 @@ def test_a_second_build_changes_nothing(real):
 @pytest.fixture
 def small(monkeypatch):
     """Units of four images, so that a few images are several units."""
-    monkeypatch.setattr(regions, "_UNIT_IMAGES", 4)
+    monkeypatch.setattr(region_units, "_UNIT_IMAGES", 4)
 
 
 def test_the_same_bytes_for_any_number_of_workers(tmp_path, small):
@@ -211,7 +211,7 @@ def test_killed_at_many_moments_and_resumed_it_gives_the_same_bytes(tmp_path):
     wanted = project_with(tmp_path / "whole", root, 1)
     code = (
         "import pathlib, sys\nfrom curatome.project import open_project\n"
-        "from curatome.workflows import regions\nregions._UNIT_IMAGES = 4\n"
+        "from curatome.workflows import region_units, regions\nregion_units._UNIT_IMAGES = 4\n"
         "regions.build_sources(open_project(pathlib.Path(sys.argv[1])), 2)\n"
     )
     began = time.monotonic()

@@ -8,7 +8,7 @@ from curatome.errors import BuildError, SourceError
 from curatome.jobs import Limits
 from curatome.project import create_project
 from curatome.sources import find_source
-from curatome.workflows import regions
+from curatome.workflows import region_units, regions
 from curatome.workflows.added import Wishes
 from curatome.workflows.regions import build_sources
 from curatome.workflows.sources import add_source
@@ -19,7 +19,7 @@ from tests.workflows.made_regions import PNG, breakhis, folder_source, project_w
 @pytest.fixture
 def small(monkeypatch):
     """Units of four images, so that a few images are several units."""
-    monkeypatch.setattr(regions, "_UNIT_IMAGES", 4)
+    monkeypatch.setattr(region_units, "_UNIT_IMAGES", 4)
 
 
 def test_images_that_cannot_be_read_stop_nobody(tmp_path, small):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from curatome.cli.console import (
     JsonOption,
@@ -72,6 +73,8 @@ def add(  # noqa: PLR0917 - a command's options are not positional
 
 def _print(result: AddResult) -> None:
     print_findings(result.findings)
+    for line in result.left_out:
+        console.print(escape(line), soft_wrap=True)
     states = Counter(entry.state for entry in result.slides)
     listed = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
     added = f"{count(result.added, 'slide')} added" if result.added else "No new slide"

@@ -243,6 +243,8 @@ def _print_results(results: tuple[FileResult, ...], dry_run: bool) -> None:
             )
         if one.regions:
             console.print(f"        {count(one.regions, 'exhaustively annotated region')}")
+        for line in one.left_out:
+            console.print(f"        {escape(line)}", soft_wrap=True)
         if one.again:
             line = f"as at its import: {', '.join(one.again)}"
             console.print(f"        {escape(line)}", soft_wrap=True)

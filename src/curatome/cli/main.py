@@ -30,6 +30,7 @@ from curatome.cli import (
     sources,
     status,
     versions,
+    withdraw,
 )
 from curatome.cli.console import ERROR, console, errors
 from curatome.errors import CuratomeError
@@ -76,6 +77,7 @@ for module in (
     explain,
     sources,
     versions,
+    withdraw,
     release,
     report,
     status,

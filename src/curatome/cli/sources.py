@@ -209,6 +209,8 @@ def add(  # noqa: PLR0917, PLR0913 - a command's options are not positional
         print_json(result)
     else:
         print_findings(result.findings)
+        for line in result.left_out:
+            console.print(escape(line), soft_wrap=True)
         copies = f", {result.duplicates:,} of them duplicates" if result.duplicates else ""
         console.print(f"{result.source}: {count(result.images, 'image')} added{copies}.")
         console.print("Next: [bold]curatome sources build[/]")

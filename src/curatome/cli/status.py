@@ -66,6 +66,8 @@ def _print(found: Status, everything: bool) -> None:
     tiles = f"{found.tiles:,} of {count(found.built, 'slide')}" if found.tiles else "none yet"
     left = f"; {found.tiles_left:,} are left to be made" if found.tiles_left else ""
     console.print(f"tiles     {tiles}{left}")
+    for line in found.withdrawn:
+        console.print(f"withdrawn {escape(line)}", soft_wrap=True)
     if found.left_over and found.left_over.files:
         rest = found.left_over
         console.print(

@@ -1,4 +1,4 @@
-"""`curatome version`, `log`, `diff`, `verify`, `checkout`, `withdraw` and `split`."""
+"""`curatome version`, `log`, `diff`, `verify`, `checkout` and `split`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from curatome.cli.console import (
     project_at,
 )
 from curatome.cli.progress import watching
-from curatome.errors import VersionError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,7 +49,6 @@ def register(app: typer.Typer) -> None:
     app.command("diff")(compare)
     app.command("verify")(verify)
     app.command("checkout")(checkout)
-    app.command("withdraw")(withdraw)
     app.command("split")(split)
 
 
@@ -87,13 +85,19 @@ def log(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
     from curatome.dataset.versions import load_log
     from curatome.dataset.versions.model import read_info
     from curatome.workflows.versions import versions_of
+    from curatome.workflows.withdrawn import load_withdrawn
 
-    root = versions_of(project_at(project))
+    opened = project_at(project)
+    root = versions_of(opened)
+    gone = load_withdrawn(opened).cases
     entries = load_log(root)[::-1]
     infos = [read_info(root / entry.folder) for entry in entries]
     if as_json:
-        print_json({"versions": [{"id": i.id, **vars(i)} for i in infos]})
+        cases = [{"case": one.case, "time": one.time, "reason": one.reason} for one in gone]
+        print_json({"versions": [{"id": i.id, **vars(i)} for i in infos], "withdrawn": cases})
         return
+    for one in gone:
+        console.print(f"Withdrawn: {escape(str(one))}", soft_wrap=True)
     if not entries:
         console.print("No version yet. Next: [bold]curatome version create -m REASON[/]")
         return
@@ -182,42 +186,6 @@ def checkout(
         f"Version {escape(info.name)} lies in {escape(str(out))}, {megabytes(size)}. Check it "
         f"there: [bold]curatome verify {escape(str(out))} --version {escape(info.name)}[/]"
     )
-
-
-def withdraw(
-    case: Annotated[str, typer.Argument(help="The case, as tables name it.")],
-    message: ReasonOption,
-    *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    project: ProjectOption = Path(),
-    as_json: JsonOption = False,
-) -> None:
-    """Take a case out of every version, and its pixels and annotations off the disk. For good."""
-    from curatome.workflows.versions import withdraw_case
-
-    opened = project_at(project)
-    slides = [entry for entry in opened.store.slides() if entry.case == case]
-    if not yes and not as_json:
-        names = ", ".join(entry.name for entry in slides[:5]) or "no slides"
-        console.print(
-            f"Case {escape(case)} ({escape(names)}) leaves all versions, with its tiles and "
-            "annotations. This cannot be undone."
-        )
-        if not typer.confirm("Withdraw it?"):
-            raise VersionError("nothing was changed.")
-    done = withdraw_case(opened, case, message)
-    if as_json:
-        print_json(done)
-        return
-    rows = [
-        (name, f"{counts.get('items', 0):,}", f"{counts.get('annotations', 0):,}")
-        for name, counts in done.rows.items()
-    ]
-    print_table(("version", "items gone", "annotations gone"), rows, right=("items gone",))
-    erased = f", images in {len(done.erased)} overwritten" if done.erased else ""
-    console.print(f"{count(len(done.shards), 'shard')} removed{erased}.")
-    for entry in slides:
-        console.print(f"[dim]The slide itself is yours to remove: {escape(entry.path)}[/]")
 
 
 def split(

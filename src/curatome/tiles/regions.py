@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -116,19 +116,29 @@ class NoScale(CuratomeError):  # noqa: N818
     """Nothing says which scale an image is of."""
 
 
+def parts_folder(build: Path) -> Path:
+    """Where the rows and the problems of all units lie."""
+    return build / "regions" / "parts"
+
+
 def part_path(build: Path, key: str) -> Path:
     """The rows of a unit; its presence says that the unit is done."""
-    return build / "regions" / "parts" / f"{key}.parquet"
+    return parts_folder(build) / f"{key}.parquet"
 
 
 def problems_path(build: Path, key: str) -> Path:
     """The images of a unit that gave no region."""
-    return build / "regions" / "parts" / f"{key}.json"
+    return parts_folder(build) / f"{key}.json"
 
 
 def read_problems(build: Path, key: str) -> list[Problem]:
     """The images of a finished unit that gave no region."""
     return [Problem(**row) for row in json.loads(problems_path(build, key).read_bytes())]
+
+
+def problems_text(problems: Sequence[Problem]) -> str:
+    """The images of a unit that gave no region, as they are kept."""
+    return json.dumps([asdict(problem) for problem in problems], indent=1)
 
 
 def shard_name(scale: str, unit: RegionUnit) -> str:
@@ -183,8 +193,7 @@ def build_regions(
         for writer in writers.values():
             writer.finish()
     stage("write manifest part")
-    content = json.dumps([asdict(problem) for problem in made.problems], indent=1)
-    write_file(problems_path(build, unit.key), content)
+    write_file(problems_path(build, unit.key), problems_text(made.problems))
     with new_file(part_path(build, unit.key)) as stream:
         pq.write_table(REGIONS.from_rows(made.rows), stream, compression="zstd")
     return {

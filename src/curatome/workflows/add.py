@@ -25,6 +25,7 @@ from curatome.slides.sheets import SlideRow, match_rows, read_case_table, read_s
 from curatome.slides.stamp import slide_stamps
 from curatome.units import Mpp
 from curatome.workflows.forget import forget_gone
+from curatome.workflows.slide_guard import SlideGuard
 from curatome.workflows.watch import Silent, Watcher
 
 _SEARCH_SECONDS = 3600.0  # to search folders, which may lie on a slow share
@@ -56,12 +57,14 @@ class AddResult:
         known: slides that were registered before.
         slides: all slides that the paths stand for, by path.
         findings: everything found about these slides and the tables.
+        left_out: what is said about slides of withdrawn cases, a line for each case.
     """
 
     added: int
     known: int
     slides: tuple[SlideEntry, ...]
     findings: tuple[Finding, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def look_at(files: SlideFiles) -> Seen:
@@ -120,14 +123,16 @@ def add_slides(
     declared = {project.relative(path): row for path, row in matches.items()}
     with project.locked():
         before = {entry.slide for entry in project.store.slides()}
-        touched = _register(project, found, declared, (workers, watcher or Silent()))
+        guard = SlideGuard(project)
+        touched = _register(project, found, declared, (workers, watcher or Silent(), guard))
         touched |= _declare(project, declared)
         if case_table:
-            named = {row.case: _plain(row.values) for row in cases}
+            named = {row.case: _plain(row.values) for row in cases if guard.allows(row.case)}
             project.store.save_cases(named, project.relative(case_table))
         if slide_table:
             project.store.save_findings(f"table:{slide_table.name}", unmatched)
         _save_duplicates(project)
+        said = guard.finish()
     slides = tuple(entry for entry in project.store.slides() if entry.slide in touched)
     subjects = {f"slide {entry.slide}" for entry in slides}
     subjects |= {f"file {project.relative(files.path)}" for files in found}
@@ -137,6 +142,7 @@ def add_slides(
         known=len(touched & before),
         slides=slides,
         findings=tuple(f for f in project.store.findings() if f.subject in subjects),
+        left_out=said,
     )
 
 
@@ -176,10 +182,10 @@ def _register(
     project: Project,
     found: Sequence[SlideFiles],
     declared: Mapping[str, SlideRow],
-    means: tuple[int, Watcher],
+    means: tuple[int, Watcher, SlideGuard],
 ) -> set[str]:
-    """Read what is new or changed; the ids of all slides found."""
-    workers, watcher = means
+    """Read what is new or changed; the ids of all slides found that are registered."""
+    workers, watcher, guard = means
     files = project.store.files()
     touched: set[str] = set()
     tasks: dict[str, SlideFiles] = {}
@@ -202,6 +208,9 @@ def _register(
         seen = outcome.value or _after_failure(tasks[path], outcome)
         if seen is not None:
             entry, findings = _entry(project, path, seen, declared.get(path))
+            if guard.leaves_out(entry):
+                watcher.advance(1)
+                continue
             project.store.save_slide(entry, findings, {path: stamps[path]})
             project.store.save_findings(f"file:{path}", ())
             touched.add(entry.slide)

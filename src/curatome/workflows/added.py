@@ -52,6 +52,8 @@ class AddedSource:
         entries: its images.
         images: their BLAKE2b-128, in the same order.
         sizes: of their files in bytes, in the same order.
+        units: numbers of the units of work that they belong to, in the same order, once images
+            were taken out, so that the others keep theirs; empty before.
     """
 
     source: Source
@@ -60,6 +62,7 @@ class AddedSource:
     entries: tuple[Entry, ...]
     images: tuple[str, ...]
     sizes: tuple[int, ...]
+    units: tuple[int, ...] = ()
 
     @property
     def column(self) -> str:
@@ -96,12 +99,23 @@ def load_added(project: Project, name: str) -> AddedSource:
             wishes=Wishes(**content["wishes"]),
             images=tuple(row.pop("image") for row in rows),
             sizes=tuple(row.pop("size") for row in rows),
+            units=tuple(row.pop("unit") for row in rows if "unit" in row),
             entries=tuple(Entry(**row) for row in rows),
         )
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise ProjectError(
             f"{path} cannot be read ({error}). Add the source again with `curatome sources add`."
         ) from error
+
+
+def duplicates_of(added: AddedSource) -> dict[int, int]:
+    """For every image with the content of an earlier one, by position, the earlier one's."""
+    first: dict[str, int] = {}
+    return {
+        index: first[image]
+        for index, image in enumerate(added.images)
+        if first.setdefault(image, index) != index
+    }
 
 
 def known_scale(added: AddedSource, entry: Entry) -> KnownScale:
@@ -133,6 +147,8 @@ def save_added(project: Project, added: AddedSource) -> None:
     }
     columns["image"] = pa.array(added.images, pa.string())
     columns["size"] = pa.array(added.sizes, pa.int64())
+    if added.units:
+        columns["unit"] = pa.array(added.units, pa.int64())
     with new_file(folder / f"{name}.parquet") as stream:
         pq.write_table(pa.table(columns), stream, compression="zstd")
     content = {

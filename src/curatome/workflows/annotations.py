@@ -33,6 +33,7 @@ from curatome.workflows.annotation_files import (
     read_file,
     table_of,
 )
+from curatome.workflows.annotation_guard import AnnotationGuard
 from curatome.workflows.annotation_options import Wishes, filled, joined, kept, put
 from curatome.workflows.slides import find_entries
 from curatome.workflows.watch import Silent, Watcher
@@ -62,6 +63,7 @@ class FileResult:
         sync: what merging it did.
         again: options of its import that were taken again, as on the command line.
         regions: exhaustively annotated ones that it declares and the project did not know.
+        left_out: what is said about annotations of withdrawn cases, a line for each case.
     """
 
     path: Path
@@ -78,6 +80,7 @@ class FileResult:
     sync: Sync | None = None
     again: tuple[str, ...] = ()
     regions: int = 0
+    left_out: tuple[str, ...] = ()
 
     @property
     def waits(self) -> tuple[Doubt, ...]:
@@ -127,7 +130,9 @@ def import_files(
             for path in files
             if only is not None and not told[path][0].image and slide_about(path, entries) is None
         }
-        wanted = {path: own for path, (own, _) in told.items()}
+        guard = AnnotationGuard(project, [entry.slide for entry in entries])
+        refused = {path: guard.about(path) for path in guessed}
+        wanted = {path: own for path, (own, _) in told.items() if not refused.get(path)}
         tasks = _tasks(project, wanted, entries, Path(scratch))
         watcher.start("reading annotations", len(tasks), "files")
         outcomes = {}
@@ -136,7 +141,7 @@ def import_files(
             watcher.advance(1)
         watcher.finish()
         watcher.start("recording", len(tasks), "files")
-        results = []
+        results = [FileResult(path, error=why) for path, why in refused.items() if why]
         with annotation_store(project) as store:
             desk = _Desk(project, store, {entry.slide: entry.name for entry in entries})
             for task in tasks:
@@ -155,7 +160,8 @@ def import_files(
                     results.append(replace(made, again=again, guessed=not sure))
                 watcher.advance(1)
         watcher.finish()
-    return tuple(results)
+    order = {path: number for number, path in enumerate(files)}
+    return tuple(sorted(results, key=lambda one: order[one.path]))
 
 
 def slide_about(path: Path, entries: Sequence[SlideEntry]) -> SlideEntry | None:
@@ -230,6 +236,7 @@ class _Desk:
         self._names = names
         self._classes = {one.name for one in project.protocol.classes}
         self._done = {batch.act.source for batch in store.batches()}
+        self._guard = AnnotationGuard(project, names)
 
     def record(
         self, path: Path, read: FileRead, table: pa.Table, wishes: Wishes, *, merge: bool
@@ -237,7 +244,8 @@ class _Desk:
         """Record one file's table, unless something stands against it."""
         guideline = wishes.guideline or self._project.protocol.guideline.version
         table = filled(table, read.title, wishes, guideline)
-        result = self._told(path, read, table)
+        table, said = self._guard.rest(table)
+        result = replace(self._told(path, read, table), left_out=said)
         source = self._project.relative(path)
         table, known = self._own_ids(table, source, merge, wishes.new_ids)
         open_doubts = [one for one in read.doubts if one.about not in wishes.agreed]
@@ -271,7 +279,11 @@ class _Desk:
         known = self._store.sources([one["region"] for one in read.regions])
         there = {_saying(one) for one in self._store.regions().to_pylist()}
         return [
-            one for one in read.regions if one["region"] not in known and _saying(one) not in there
+            one
+            for one in read.regions
+            if one["region"] not in known
+            and _saying(one) not in there
+            and self._guard.allows(one["image"])
         ]
 
     def _own_ids(

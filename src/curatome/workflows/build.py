@@ -24,6 +24,7 @@ from curatome.workflows.parts import broken_parts, listed_parts
 from curatome.workflows.prune import LeftOver, left_over, remove_left_over
 from curatome.workflows.runs import save_run
 from curatome.workflows.storage import settle_shards
+from curatome.workflows.versions import finish_withdrawal
 from curatome.workflows.watch import Silent, Watcher
 
 _BASE_MEMORY = 4 << 30  # address space of a child: libraries, caches and a strip of the slide
@@ -148,6 +149,7 @@ def build_project(
     with project.locked(), _tidied(project.build), Children() as children:
         course = _Course(project, workers, watcher or Silent(), run or children.run)
         settle_shards(project)
+        finish_withdrawal(project)
         removed = LeftOver()
         if prune and not dry_run:
             removed += remove_left_over(project, course.watcher)

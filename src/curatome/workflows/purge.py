@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,40 +19,53 @@ from curatome.location import joined
 from curatome.objects import objects_below, remove_objects
 from curatome.project import Project
 from curatome.workflows.annotation_check import annotation_store
-from curatome.workflows.splits import read_splits, save_splits
+from curatome.workflows.purge_regions import purge_regions
+from curatome.workflows.splits import FOLDS, read_splits, save_splits
 
-_CACHES = ("shards.json", "perceptual.parquet")
+_CACHES = (
+    *("shards.json", "perceptual.parquet", "check-items.parquet", "check-near.parquet"),
+    *("check.sqlite", "check.sqlite-wal", "check.sqlite-shm"),
+)
 _TABLES = ("build/tiles.parquet", "build/slides.parquet")
+_AT_ONCE = 500  # images that a database is asked about
 
 
-def purge(project: Project, wish: Wish) -> int:
+def purge(project: Project, versions: Path, wish: Wish) -> int:
     """Remove a case; a second call finds nothing left. The slides' own files are not touched.
 
     Args:
         project: the project, locked.
-        wish: the case and its slides.
+        versions: the folder of versions.
+        wish: the case, its slides, and its region images as `source/hash`.
 
     Returns:
         How many events of annotations went.
     """
-    _remove_files(project, wish.slides)
+    slides = [name for name in wish.slides if "/" not in name]
+    images = [name for name in wish.slides if "/" in name]
+    _remove_files(project, slides)
     cells = (project.root / "cells").glob("*/cells.parquet")
     for path in (*(project.root / name for name in _TABLES), *cells):
         if path.exists():
             _filter(path, wish)
-    _forget_records(project.build / "build.json", wish.slides)
-    split = read_splits(project)
-    if wish.case in split:
-        save_splits(project, {case: one for case, one in split.items() if case != wish.case})
+    _forget_records(project.build / "build.json", slides)
+    purge_regions(project, versions, images)
+    sources = {name.partition("/")[0] for name in images}
+    names = {wish.case, *wish.slides, *(f"{source}/{wish.case}" for source in sources)}
+    _forget_splits(project, names)
     for name in _CACHES:
         (project.root / ".curatome" / name).unlink(missing_ok=True)
-    if project.report.exists():
-        project.report.unlink()  # it shows pictures of all slides
+    for path in (project.report, project.report.with_name("check.html")):
+        path.unlink(missing_ok=True)  # they show pictures of all slides
     with annotation_store(project) as store:
-        events = store.purge(wish.slides)
-    for slide in wish.slides:
+        events = sum(
+            store.purge(wish.slides[start : start + _AT_ONCE])
+            for start in range(0, len(wish.slides), _AT_ONCE)
+        )
+    for slide in slides:
         project.store.forget_slide(slide)
     project.store.forget_case(wish.case)
+    _forget_findings(project, names)
     project.store.shrink()
     return events
 
@@ -92,3 +107,35 @@ def _forget_records(path: Path, slides: Iterable[str]) -> None:
     kept = {key: one for key, one in content["slides"].items() if not key.startswith(gone)}
     if gone and kept != content["slides"]:
         write_file(path, json.dumps({**content, "slides": kept}, indent=1, sort_keys=True))
+
+
+def _forget_splits(project: Project, gone: Collection[str]) -> None:
+    """Take the case out of splits.csv and folds.csv, under all its names."""
+    split = read_splits(project)
+    kept_split = {case: one for case, one in split.items() if case not in gone}
+    if kept_split != split:
+        save_splits(project, kept_split)
+    path = project.root / FOLDS
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.reader(stream))
+    kept = [row for row in rows if row[1:2] == [] or row[1] not in gone]
+    if kept != rows:
+        text = io.StringIO(newline="")
+        csv.writer(text, lineterminator="\n").writerows(kept)
+        write_file(path, text.getvalue())
+
+
+def _forget_findings(project: Project, names: Collection[str]) -> None:
+    """Remove findings of `curatome check` that are about the case, a slide or an image of it."""
+    for origin in project.store.origins("check:"):
+        found = project.store.findings(origin)
+        kept = [one for one in found if not _is_about(one.subject, names)]
+        if len(kept) < len(found):
+            project.store.save_findings(origin, kept)
+
+
+def _is_about(subject: str, names: Collection[str]) -> bool:
+    _, _, rest = subject.partition(" ")
+    return rest in names or any(word in names for word in rest.split())

@@ -17,9 +17,9 @@ from curatome.durable import new_file, write_file
 from curatome.hashes import settings_hash
 from curatome.project import Project
 from curatome.tables import REGIONS, SOURCES
-from curatome.tiles.regions import ENGINE, part_path, read_problems
+from curatome.tiles.regions import ENGINE, RegionUnit, part_path, read_problems
 from curatome.tiles.shards import with_shards
-from curatome.workflows.added import AddedSource
+from curatome.workflows.added import AddedSource, duplicates_of
 
 _STATE = b"curatome.state"
 _PLACED = ("region", "shard", "offset", "length", "hash")
@@ -51,6 +51,11 @@ class RegionCounts:
 
     scales: Counter[str] = field(default_factory=Counter)
     enlarged: Counter[float] = field(default_factory=Counter)
+
+
+def done_source(added: AddedSource, units: Sequence[RegionUnit]) -> DoneSource:
+    """A source with all of its units done."""
+    return DoneSource(added, tuple(unit.key for unit in units), duplicates_of(added))
 
 
 def regions_path(build: Path) -> Path:

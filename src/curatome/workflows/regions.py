@@ -17,7 +17,6 @@ from curatome.findings import Finding, Severity
 from curatome.jobs import Failure, Limits, Task, run_tasks
 from curatome.project import Project
 from curatome.tiles.regions import (
-    Item,
     Problem,
     RegionUnit,
     build_regions,
@@ -26,15 +25,15 @@ from curatome.tiles.regions import (
     read_problems,
 )
 from curatome.tiles.shards import STORE
-from curatome.workflows.added import AddedSource, added_names, known_scale, load_added
-from curatome.workflows.region_manifest import DoneSource, RegionCounts, write_region_manifest
-from curatome.workflows.sources import duplicates_of, unreadable_image
+from curatome.workflows.added import AddedSource, added_names, load_added
+from curatome.workflows.region_manifest import RegionCounts, done_source, write_region_manifest
+from curatome.workflows.region_units import units_of
+from curatome.workflows.sources import unreadable_image
 from curatome.workflows.storage import settle_shards
+from curatome.workflows.versions import finish_withdrawal
 from curatome.workflows.watch import Silent, Watcher
 
 _LIMITS = Limits()
-_UNIT_BYTES = 64 << 20  # of image files, and
-_UNIT_IMAGES = 1024  # images at the most make up a unit of work
 _BUILD = f"{build_regions.__module__}:{build_regions.__name__}"
 _PROBE = f"{probe_region.__module__}:{probe_region.__name__}"
 
@@ -95,6 +94,7 @@ def build_sources(
         project.build.mkdir(exist_ok=True)
         remove_unfinished(project.build)
         settle_shards(project)
+        finish_withdrawal(project)
         added = [load_added(project, name) for name in added_names(project)]
         if not added:
             raise BuildError(
@@ -102,10 +102,7 @@ def build_sources(
             )
         units = {one.source.name: units_of(project, one) for one in added}
         _make(course, added, units)
-        done = [
-            DoneSource(one, tuple(u.key for u in units[one.source.name]), duplicates_of(one))
-            for one in added
-        ]
+        done = [done_source(one, units[one.source.name]) for one in added]
         counts = write_region_manifest(project, done)
         for one in added:
             found = _findings(project, one, units[one.source.name], counts[one.source.name])
@@ -117,26 +114,6 @@ def build_sources(
         {name: count.scales for name, count in counts.items()},
         tuple(project.store.findings("sources:")),
     )
-
-
-def units_of(project: Project, added: AddedSource) -> list[RegionUnit]:
-    """The units of a source: images in their order, each content once, cut by size of files."""
-    copies = duplicates_of(added)
-    groups: list[list[Item]] = []
-    room = 0
-    for index, entry in enumerate(added.entries):
-        if index in copies:
-            continue
-        if not groups or room <= 0 or len(groups[-1]) >= _UNIT_IMAGES:
-            groups.append([])
-            room = _UNIT_BYTES
-        groups[-1].append(Item(entry, added.images[index], known_scale(added, entry)))
-        room -= added.sizes[index]
-    build = project.protocol.build
-    return [
-        RegionUnit(added.source.name, number, tuple(group), added.column, added.wishes.crop, build)
-        for number, group in enumerate(groups)
-    ]
 
 
 def _make(

@@ -41,7 +41,7 @@ from curatome.location import Location, is_url, joined, located
 from curatome.objects import put
 from curatome.project import Project
 from curatome.tiles.shards import read_member
-from curatome.workflows.versions import versions_of
+from curatome.workflows.versions import finish_withdrawal_first, versions_of
 from curatome.workflows.watch import Silent, Watcher
 
 SUMS = "SHA256SUMS"
@@ -100,6 +100,7 @@ def release(
         ReleaseError: a waiver is of no use, the folder is not new, or a shard is not what it was.
     """
     wishes, watcher = wishes or Wishes(), watcher or Silent()
+    finish_withdrawal_first(project)
     entry = find_version(versions_of(project), wishes.version)
     folder = versions_of(project) / entry.folder
     facts = facts_of(folder)

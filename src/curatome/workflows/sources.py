@@ -30,9 +30,11 @@ from curatome.workflows.added import (
     AddedSource,
     Wishes,
     added_names,
+    duplicates_of,
     save_added,
     sources_folder,
 )
+from curatome.workflows.case_images import without_withdrawn
 from curatome.workflows.watch import Silent, Watcher
 
 _CHUNK = 512  # images that a child hashes before it reports
@@ -49,6 +51,7 @@ class AddSourceResult:
         duplicates: those with the content of another one.
         check: counts against the published ones.
         findings: all that was found.
+        left_out: what is said about images of withdrawn cases, a line for each case.
     """
 
     source: str
@@ -56,6 +59,7 @@ class AddSourceResult:
     duplicates: int
     check: SourceCheck
     findings: tuple[Finding, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def check_source(path: Path, name: str | None = None) -> SourceCheck:
@@ -119,13 +123,16 @@ def add_source(
     check = check_listing(source, listing)
     with project.locked():
         added, unread = _hashed(project, path, source, (listing, wishes), (workers, watcher))
+        added, left_out = without_withdrawn(project, added)
         save_added(project, added)
         _forget_hashes(project, source.name)
         duplicates = duplicates_of(added)
         findings = [*check.findings, *unread, *duplicate_findings(added, duplicates)]
         project.store.save_findings(f"sources:{source.name}:add", findings)
         project.store.save_findings(f"sources:{source.name}:build", [])
-    return AddSourceResult(source.name, len(added.entries), len(duplicates), check, tuple(findings))
+    return AddSourceResult(
+        source.name, len(added.entries), len(duplicates), check, tuple(findings), left_out
+    )
 
 
 def remove_source(project: Project, name: str) -> None:
@@ -141,16 +148,6 @@ def remove_source(project: Project, name: str) -> None:
             (sources_folder(project) / f"{name}{suffix}").unlink(missing_ok=True)
         for part in ("add", "build"):
             project.store.save_findings(f"sources:{name}:{part}", [])
-
-
-def duplicates_of(added: AddedSource) -> dict[int, int]:
-    """For every image with the content of an earlier one, by position, the earlier one's."""
-    first: dict[str, int] = {}
-    return {
-        index: first[image]
-        for index, image in enumerate(added.images)
-        if first.setdefault(image, index) != index
-    }
 
 
 def duplicate_findings(added: AddedSource, duplicates: dict[int, int]) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from curatome.tiles.record import load_record, part_path, slide_key
 from curatome.tiles.state import reading
 from curatome.workflows.manifest import manifest_path
 from curatome.workflows.prune import LeftOver, left_over
+from curatome.workflows.withdrawn import load_withdrawn
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Status:
         left_over: what no slide and no scale needs; None if its store cannot be listed.
         report: whether there is a report of the present manifest.
         next: what to do now.
+        withdrawn: cases that were withdrawn: which, when and why.
     """
 
     title: str
@@ -59,6 +61,7 @@ class Status:
     left_over: LeftOver | None
     report: bool
     next: tuple[Step, ...]
+    withdrawn: tuple[str, ...] = ()
 
 
 def project_status(project: Project) -> Status:
@@ -93,6 +96,7 @@ def project_status(project: Project) -> Status:
         left_over=left_over(project),
         report=fresh,
         next=(),
+        withdrawn=tuple(str(one) for one in load_withdrawn(project).cases),
     )
     return _with_next(status, slides)
 

@@ -33,7 +33,7 @@ def settle_shards(project: Project) -> None:
     if shards == before:
         return
     there = _sizes(shards)
-    missing = [name for name, size in _expected(project.build) if there.get(name) != size]
+    missing = [name for name, size in _expected(project.build) if (there.get(name) or 0) < size]
     if missing:
         raise BuildError(
             f"the shards of this build lie under {before}, and curatome.toml names {shards}, where "

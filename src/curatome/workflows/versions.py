@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,9 +24,11 @@ from curatome.dataset.versions.withdrawing import Wish, Withdrawn, pending, with
 from curatome.errors import VersionError
 from curatome.findings import Finding
 from curatome.location import is_url
-from curatome.project import Project
+from curatome.project import Project, SlideEntry
+from curatome.workflows.case_images import built_places, images_of_case
 from curatome.workflows.purge import purge
 from curatome.workflows.watch import Silent, Watcher
+from curatome.workflows.withdrawn import WithdrawnCase, load_withdrawn, note_withdrawn
 
 FOLDER = "versions"
 
@@ -94,6 +97,7 @@ def checkout(project: Project, name: str, out: Path, watcher: Watcher | None = N
     """
     watcher = watcher or Silent()
     root = versions_of(project)
+    finish_withdrawal_first(project)
     entry = find_version(root, name)
     if out.exists() and any(out.iterdir()):
         raise VersionError(f"{out} holds other files. Name a folder that is new.")
@@ -112,31 +116,88 @@ def checkout(project: Project, name: str, out: Path, watcher: Watcher | None = N
     return info
 
 
+@dataclass(frozen=True)
+class Belongings:
+    """What a project has of a case.
+
+    Attributes:
+        slides: its slides.
+        images: its region images, and copies of them, as `source/hash`.
+    """
+
+    slides: tuple[SlideEntry, ...]
+    images: tuple[str, ...]
+
+
+def belongings(project: Project, case: str) -> Belongings:
+    """What a project has of a case, whether it is in a version or not.
+
+    Args:
+        project: the project.
+        case: its name: of slides, and of the images of every source; `source/case` is that of one
+            source only, and an image without a case is called `source/path`.
+    """
+    slides = tuple(entry for entry in project.store.slides() if entry.case == case)
+    return Belongings(slides, images_of_case(project, versions_of(project), case))
+
+
 def withdraw_case(project: Project, case: str, reason: str) -> Withdrawn:
-    """Take a case out of every version, of the build, of annotations and of the project.
+    """Take a case out of every version, of the build, of sources, annotations and the project.
+
+    It is put on the list of withdrawn cases, so no later command brings it back.
 
     Raises:
-        VersionError: nobody knows the case, or another withdrawal was not finished.
+        VersionError: nobody knows the case, or nothing is left of it.
     """
     with project.locked():
         root = versions_of(project)
-        slides = tuple(e.slide for e in project.store.slides() if e.case == case)
-        begun = pending(root) if root.is_dir() else None
-        if not slides and case not in project.store.cases() and begun is None:
-            raise VersionError(f'no slide belongs to a case "{case}", and no table names it.')
+        begun = pending(root)
+        if begun is not None:
+            done = _withdraw(project, begun)
+            if begun.case == case:
+                return done
+        found = belongings(project, case)
+        if not found.slides and not found.images and case not in project.store.cases():
+            raise VersionError(_unknown(project, case))
         time = datetime.now(UTC).isoformat(timespec="seconds")
-        return _withdraw(project, begun or Wish(case, slides, reason, time))
+        slides = tuple(entry.slide for entry in found.slides)
+        names = [name for e in found.slides for name in (e.slide, e.name, Path(e.name).stem)]
+        names += [image.rpartition("/")[2] for image in found.images]
+        note_withdrawn(project, WithdrawnCase(case, reason, time).with_marks(names))
+        return _withdraw(project, Wish(case, (*slides, *found.images), reason, time))
 
 
 def finish_withdrawal(project: Project) -> None:
     """Finish what was begun and interrupted; the project is locked."""
-    begun = pending(versions_of(project)) if versions_of(project).is_dir() else None
+    begun = pending(versions_of(project))
     if begun is not None:
         _withdraw(project, begun)
 
 
-def _withdraw(project: Project, wish: Wish) -> Withdrawn:
-    def rest() -> None:
-        purge(project, wish)
+def finish_withdrawal_first(project: Project) -> None:
+    """Finish what was begun and interrupted before versions are read; locks if there is any.
 
-    return withdraw(versions_of(project), project.root, wish, rest)
+    Raises:
+        ProjectError: another process is changing the project.
+    """
+    if pending(versions_of(project)) is not None:
+        with project.locked():
+            finish_withdrawal(project)
+
+
+def _unknown(project: Project, case: str) -> str:
+    before = load_withdrawn(project).find([case])
+    if before is not None:
+        return f"nothing is left of {before}."
+    return (
+        f'no slide belongs to a case "{case}", no table names it, and no source has an image of it.'
+    )
+
+
+def _withdraw(project: Project, wish: Wish) -> Withdrawn:
+    root = versions_of(project)
+
+    def rest() -> None:
+        purge(project, root, wish)
+
+    return withdraw(root, project.root, wish, rest, lambda: built_places(project))

@@ -29,6 +29,9 @@ from curatome.hashes import file_sha256
 from curatome.location import Location, is_url, located, opened
 from curatome.objects import put, remove_objects
 
+Ranges = list[tuple[int, int]]
+Places = Callable[[], Iterator[pa.RecordBatch]]
+
 NOTE_FILE = "withdrawal.json"
 _ERASED = ".erased"
 
@@ -38,7 +41,8 @@ class Wish:
     """What is to be withdrawn.
 
     Attributes:
-        case: its name.
+        case: its name; of region images, whose cases are called `source/case`, that of every
+            source if it does not name one.
         slides: its slides and images.
         reason: why.
         time: when, UTC.
@@ -80,7 +84,11 @@ def pending(root: Path) -> Wish | None:
 
 
 def withdraw(
-    root: Path, home: Path, wish: Wish, before_end: Callable[[], object] | None = None
+    root: Path,
+    home: Path,
+    wish: Wish,
+    before_end: Callable[[], object] | None = None,
+    built: Places | None = None,
 ) -> Withdrawn:
     """Take a case out of every version, and its pixels off the disk.
 
@@ -89,6 +97,8 @@ def withdraw(
         home: the folder that the paths of shards, where they are no URLs, are relative to.
         wish: what is to be withdrawn.
         before_end: what else must be done before the withdrawal counts as finished.
+        built: gives batches of the places of images that are in no version, perhaps, and share
+            shards with others: slide, shard, offset and length.
 
     Raises:
         VersionError: another withdrawal was begun and not finished.
@@ -103,7 +113,8 @@ def withdraw(
     wish = begun or wish
     write_file(root / NOTE_FILE, json.dumps(asdict(wish)))
     remove_attempts(root)
-    remove, erase = _places(root, wish)
+    remove, erase = _places(root, wish, built)
+    erase = {name: ranges for name, ranges in erase.items() if _there(located(name, home))}
     hashes = {name: _erased(root, located(name, home), ranges) for name, ranges in erase.items()}
     rows = _reissue(root, wish, set(remove), hashes)
     remove_objects([name for name in remove if is_url(name)])
@@ -122,10 +133,9 @@ def withdraw(
     return Withdrawn(rows, tuple(sorted(remove)), tuple(sorted(erase)))
 
 
-Ranges = list[tuple[int, int]]
-
-
-def _places(root: Path, wish: Wish) -> tuple[list[str], dict[str, Ranges]]:
+def _places(
+    root: Path, wish: Wish, built: Places | None = None
+) -> tuple[list[str], dict[str, Ranges]]:
     """Shards that only the case has images in, and places of its images in others.
 
     A shard is looked at twice, since its other images may come before the case's.
@@ -133,9 +143,9 @@ def _places(root: Path, wish: Wish) -> tuple[list[str], dict[str, Ranges]]:
     mine: dict[str, set[tuple[int, int]]] = {}
     others: dict[str, set[tuple[int, int]]] = {}
     folders = list(_folders(root, load_log(root)))
-    for batch in _located(folders):
+    for batch in _located(folders, built):
         _note(batch.filter(_of_case(batch, wish)), mine)
-    for batch in _located(folders):
+    for batch in _located(folders, built):
         touched = pc.is_in(batch.column("shard"), pa.array(list(mine), pa.string()))
         _note(batch.filter(pc.and_(touched, pc.invert(_of_case(batch, wish)))), others)
     remove = [name for name in mine if name not in others]
@@ -143,10 +153,17 @@ def _places(root: Path, wish: Wish) -> tuple[list[str], dict[str, Ranges]]:
     return remove, {name: places for name, places in erase.items() if places}
 
 
-def _located(folders: Sequence[Path]) -> Iterator[pa.RecordBatch]:
-    columns = ["case", "slide", "shard", "offset", "length"]
+def _there(place: Location) -> bool:
+    """Whether a shard can be there: one that a person removed holds nothing to be erased."""
+    return not isinstance(place, Path) or place.exists()
+
+
+def _located(folders: Sequence[Path], built: Places | None) -> Iterator[pa.RecordBatch]:
+    columns = ["case", "source", "slide", "shard", "offset", "length"]
     for folder in folders:
         yield from pq.ParquetFile(folder / "items.parquet").iter_batches(columns=columns)
+    if built is not None:
+        yield from built()
 
 
 def _note(batch: pa.RecordBatch, places: dict[str, set[tuple[int, int]]]) -> None:
@@ -283,6 +300,9 @@ def _of_case(batch: pa.RecordBatch, wish: Wish) -> pa.Array:
     held = pa.array([False] * len(batch), pa.bool_())
     if "case" in batch.schema.names:
         held = pc.or_(held, pc.fill_null(pc.equal(batch.column("case"), wish.case), False))
+    if "source" in batch.schema.names:
+        called = pc.binary_join_element_wise(batch.column("source"), wish.case, "/")
+        held = pc.or_(held, pc.fill_null(pc.equal(batch.column("case"), called), False))
     for column in ("slide", "image"):
         if column in batch.schema.names:
             held = pc.or_(held, pc.is_in(batch.column(column), slides))

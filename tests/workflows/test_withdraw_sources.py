@@ -1,0 +1,358 @@
+"""A withdrawn case leaves region images of sources, too, and no later command brings it back."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+
+import pyarrow.parquet as pq
+import pytest
+
+from curatome.dataset.versions import load_log, withdrawing
+from curatome.dataset.versions.model import read_info
+from curatome.errors import VersionError
+from curatome.project import open_project
+from curatome.tiles.shards import read_member
+from curatome.workflows import purge_regions, region_units
+from curatome.workflows.add import add_slides
+from curatome.workflows.added import Wishes, load_added
+from curatome.workflows.build import build_project
+from curatome.workflows.create_version import create_version
+from curatome.workflows.regions import build_sources
+from curatome.workflows.sources import add_source, remove_source
+from curatome.workflows.versions import compare_versions, verify_versions, withdraw_case
+from curatome.workflows.withdrawn import load_withdrawn
+from tests.sources.made import put
+from tests.workflows.made import tree
+from tests.workflows.made_regions import folder_source, rows_of
+
+PATTERN = r"(?P<class>[a-z]+)/(?P<case>P\d)_[^/]*\.png"
+BARE = r"(?P<class>[a-z]+)/[^/]*\.png"
+SCALE = {"declared": "M", "why": "for a test"}
+WHY = "consent withdrawn"
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Units of three images, so that a case shares some with others and has one for itself."""
+    monkeypatch.setattr(region_units, "_UNIT_IMAGES", 3)
+
+
+def images(root, first, cases):
+    """One image after the other, of the cases of a string of digits."""
+    for number, case in enumerate(cases):
+        put(root / "tumor" / f"P{case}_{first + number:02d}.png", first + number, (60, 50))
+    return root
+
+
+@pytest.fixture(scope="module")
+def roots(tmp_path_factory):
+    """Two sources that share cases P0 to P2; `two` holds a copy of an image of P0 as one of P2."""
+    folder = tmp_path_factory.mktemp("roots")
+    roots = {
+        "one": images(folder / "one", 100, "000011122"),
+        "two": images(folder / "two", 200, "0121"),
+    }
+    shutil.copy(roots["one"] / "tumor/P0_100.png", roots["two"] / "tumor/P2_900.png")
+    return roots
+
+
+@pytest.fixture
+def project(whole, copy, roots):
+    """Slides of P0 and P1, two sources, all built; no version yet."""
+    project = copy(whole)
+    for number, entry in enumerate(project.store.slides()):
+        declared = {**entry.declared, "case": f"P{number // 2}"}
+        project.store.save_slide(replace(entry, declared=declared), [])
+    for name, root in roots.items():
+        add_source(project, root, folder_source(name, PATTERN, **SCALE))
+    build_sources(project)
+    return project
+
+
+def pictures(project, case):
+    """The bytes of every image that the build holds of a case, tiles and regions."""
+    slides = {entry.slide: entry.case for entry in project.store.slides()}
+    tiles = pq.read_table(project.build / "tiles.parquet").to_pylist()
+    places = [row for row in tiles if slides[row["slide"]] == case]
+    regions = rows_of(project)
+    mine = {row["image"] for row in regions if row["case"] == case}
+    places += [row for row in regions if row["image"] in mine and row["shard"]]
+    return {
+        read_member(project.build / row["shard"], row["offset"], row["length"]) for row in places
+    }
+
+
+def content(project):
+    return b"".join(path.read_bytes() for path in project.root.rglob("*") if path.is_file())
+
+
+def text(path):
+    if path.suffix == ".parquet":
+        return str(pq.read_table(path).to_pylist())
+    return path.read_bytes().decode(errors="replace")
+
+
+def none_left(project, gone):
+    whole = content(project)
+    return not [one for one in gone if one in whole]
+
+
+def others(project, gone_images):
+    return [row for row in rows_of(project) if row["image"] not in gone_images]
+
+
+def gone_images(project, case="P0"):
+    return {row["image"] for row in rows_of(project) if row["case"] == case}
+
+
+@pytest.mark.parametrize("versions", [0, 1, 2])
+def test_nothing_of_the_case_is_left_and_all_else_is_as_it_was(project, versions):
+    for number in range(versions):
+        create_version(project, f"number {number}", near=False)
+    gone, names = pictures(project, "P0"), gone_images(project)
+    kept = pictures(project, "P1") | pictures(project, "P2") - gone
+    rest = others(project, names)
+    pixels = {r["region"]: read_member(project.build / r["shard"], r["offset"], r["length"])
+              for r in rest if r["shard"]}  # fmt: skip
+    assert len(gone) > 20
+    assert not none_left(project, gone)
+    withdraw_case(project, "P0", WHY)
+    assert none_left(project, gone)
+    assert rows_of(project) == rest
+    for row in rest:
+        place = project.build / row["shard"]
+        assert read_member(place, row["offset"], row["length"]) == pixels[row["region"]]
+    whole = content(project)
+    assert all(one in whole for one in kept)
+    if versions:
+        assert not verify_versions(project.root)
+    left = {path.name for path in (project.root / ".curatome").rglob("*") if path.is_file()}
+    assert "withdrawn.json" in left
+    for path in project.root.rglob("*"):
+        if path.is_file() and path.suffix != ".tar":  # a member keeps its name
+            held = text(path)
+            assert not [name for name in names if name in held], path
+
+
+def test_later_commands_do_not_bring_it_back(project, roots, slides):
+    build_project(project)  # the manifest says which case each slide is of
+    create_version(project, "before", near=False)
+    gone, names = pictures(project, "P0"), gone_images(project)
+    rest = others(project, names)
+    withdraw_case(project, "P0", WHY)
+    after = tree(project.build)
+    assert build_sources(project).made == 0
+    assert tree(project.build) == after  # nothing was left to be done
+    again = add_source(project, roots["one"], folder_source("one", PATTERN, **SCALE))
+    day = load_withdrawn(project).cases[0].time[:10]
+    assert again.left_out == (f"left out: 4 images of case P0, withdrawn on {day}: {WHY}",)
+    assert build_sources(project).made == 0
+    assert rows_of(project) == rest
+    added = add_slides(project, [*slides])
+    assert added.left_out == (f"left out: 2 slides of case P0, withdrawn on {day}: {WHY}",)
+    assert added.added == 0
+    build_project(project)
+    create_version(project, "after")
+    assert none_left(project, gone)
+    assert not verify_versions(project.root)
+    _, _, found = compare_versions(project, "v1", "v2")
+    assert not len(found.changes)
+    with pytest.raises(VersionError, match=f"nothing is left of case P0, withdrawn on {day}"):
+        withdraw_case(project, "P0", "again")
+
+
+def test_from_nothing_the_same_images_are_built_without_it(project):
+    gone, rest = pictures(project, "P0"), others(project, gone_images(project))
+    withdraw_case(project, "P0", WHY)
+    shutil.rmtree(project.build)
+    build_sources(project)
+    place = ("shard", "offset")
+    assert [{k: v for k, v in row.items() if k not in place} for row in rows_of(project)] == [
+        {k: v for k, v in row.items() if k not in place} for row in rest
+    ]
+    assert none_left(project, gone)
+
+
+def test_a_source_that_was_added_under_another_name_is_known_by_its_pixels(project, roots):
+    gone = pictures(project, "P0")
+    withdraw_case(project, "P0", WHY)
+    result = add_source(project, roots["one"], folder_source("three", BARE, **SCALE))
+    assert result.images == 5
+    build_sources(project)
+    assert none_left(project, gone)
+
+
+def test_new_images_of_the_case_are_left_out_for_good(project, tmp_path):
+    withdraw_case(project, "P0", WHY)
+    put(tmp_path / "new/tumor/P0_300.png", 300, (60, 50))
+    put(tmp_path / "new/tumor/P5_301.png", 301, (60, 50))
+    assert add_source(project, tmp_path / "new", folder_source("new", PATTERN, **SCALE)).images == 1
+    (tmp_path / "new/tumor/P0_300.png").rename(tmp_path / "new/tumor/x.png")
+    assert add_source(project, tmp_path / "new", folder_source("new", BARE, **SCALE)).images == 1
+
+
+def test_only_the_case_of_one_source(project):
+    before = rows_of(project)
+    copies = gone_images(project) & {r["image"] for r in before if r["source"] == "two"}
+    withdraw_case(project, "two/P1", WHY)
+    rest = [row for row in before if (row["source"], row["case"]) != ("two", "P1")]
+    assert rows_of(project) == rest
+    assert len(rest) == len(before) - 2
+    assert copies <= {row["image"] for row in rest}
+
+
+def test_an_image_without_a_case_goes_by_its_path(project, tmp_path):
+    root = images(tmp_path / "bare", 400, "3456")
+    add_source(project, root, folder_source("bare", BARE, **SCALE))
+    build_sources(project)
+    rest = [row for row in rows_of(project) if row["path"] != "tumor/P4_401.png"]
+    withdraw_case(project, "bare/tumor/P4_401.png", WHY)
+    assert rows_of(project) == rest
+
+
+def test_what_former_settings_and_removed_sources_left_goes_too(project):
+    gone = pictures(project, "P0")
+    path = project.root / "curatome.toml"
+    path.write_text(path.read_text().replace("[build]", '[build]\ncodec = "png"\n'))
+    project = open_project(project.root)
+    build_sources(project)
+    gone |= pictures(project, "P0")
+    remove_source(project, "two")
+    build_sources(project)
+    assert not none_left(project, gone)
+    withdraw_case(project, "P0", WHY)
+    assert none_left(project, gone)
+    assert build_sources(project).made == 0
+
+
+def test_shards_of_a_unit_that_was_not_finished_go_too(project):
+    gone = pictures(project, "P0")
+    parts = sorted((project.build / "regions" / "parts").glob("*"))
+    for path in parts:
+        path.unlink()
+    (project.build / "regions.parquet").unlink()
+    withdraw_case(project, "P0", WHY)
+    assert none_left(project, gone)
+    build_sources(project)
+    assert none_left(project, gone)
+
+
+def test_splits_and_folds_forget_it(project):
+    create_version(project, "first", near=False)
+    path = project.root / "splits.csv"
+    before = path.read_text().splitlines()
+    folds = project.root / "folds.csv"
+    folds.write_text("fold,case,split\n0,one/P0,test\n0,P1,train\n")
+    withdraw_case(project, "P0", WHY)
+    gone = {"P0", "one/P0", "two/P0"}
+    assert path.read_text().splitlines() == [ln for ln in before if ln.split(",")[0] not in gone]
+    assert len(before) - len(path.read_text().splitlines()) == 3
+    with folds.open() as stream:
+        assert [row["case"] for row in csv.DictReader(stream)] == ["P1"]
+
+
+STEPS = [
+    (withdrawing, "_reissue"),
+    (withdrawing, "_replace"),
+    (purge_regions, "_filter_manifest"),
+    (purge_regions, "problems_text"),
+    (purge_regions, "_remove_part"),
+    (purge_regions, "_remove_parts"),
+    (purge_regions, "_remove_shards"),
+    (purge_regions, "save_added"),
+    (purge_regions, "write_region_manifest"),
+]
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_killed_anywhere_the_same_call_finishes_it(project, tmp_path, frozen):
+    """At the first and at the second call of each step; every end is the same."""
+    if frozen:
+        create_version(project, "first", near=False)
+    gone, rest = pictures(project, "P0"), others(project, gone_images(project))
+    ends = []
+    for number, (module, step) in enumerate([(None, ""), *STEPS]):
+        for calls in (1, 2) if step else (0,):
+            root = shutil.copytree(project.root, tmp_path / f"{number}-{calls}")
+            mine = open_project(root)
+            if step:
+                killed = _kill_at(module, step, calls)
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setattr(module, step, killed)
+                    try:
+                        withdraw_case(mine, "P0", WHY)
+                    except KeyboardInterrupt:
+                        assert (root / "versions" / "withdrawal.json").exists()
+                mine = open_project(root)
+                if (root / "versions" / "withdrawal.json").exists():
+                    withdraw_case(mine, "P0", WHY)
+            else:
+                withdraw_case(mine, "P0", WHY)
+            assert none_left(mine, gone), (step, calls)
+            assert rows_of(mine) == rest
+            assert not (frozen and verify_versions(root))
+            ends.append({**tree(root / "build"), **tree(root / ".curatome" / "sources")})
+    assert all(end == ends[0] for end in ends)
+
+
+def _kill_at(module, step, calls):
+    whole, count = getattr(module, step), []
+
+    def killed(*arguments, **named):
+        count.append(1)
+        if len(count) == calls:
+            raise KeyboardInterrupt
+        return whole(*arguments, **named)
+
+    return killed
+
+
+def test_the_next_build_finishes_what_was_interrupted(project):
+    create_version(project, "first", near=False)
+    gone = pictures(project, "P0")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(purge_regions, "save_added", _kill_at(purge_regions, "save_added", 1))
+        with pytest.raises(KeyboardInterrupt):
+            withdraw_case(project, "P0", WHY)
+    assert build_sources(project).made == 0
+    assert none_left(project, gone)
+    assert not (project.root / "versions" / "withdrawal.json").exists()
+
+
+def test_a_tombstone_stays_without_the_case_s_name(project):
+    create_version(project, "first", near=False)
+    items = sum(
+        row["case"] in {"P0", "one/P0", "two/P0"}
+        for row in pq.read_table(project.root / "versions/v1/items.parquet").to_pylist()
+    )
+    withdraw_case(project, "P0", WHY)
+    folder = project.root / "versions" / load_log(project.root / "versions")[0].folder
+    (stone,) = read_info(folder).withdrawn
+    assert stone.rows["items"] >= items
+    assert stone.reason == WHY
+    assert "P0" not in (folder / "version.json").read_text()
+
+
+def test_commands_say_what_was_withdrawn(project, roots):
+    def run(*words):
+        command = [sys.executable, "-m", "curatome.cli.main", *words, "-p", str(project.root)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        return done.stdout
+
+    assert "removed" in run("withdraw", "P0", "-m", WHY, "--yes")
+    assert f": {WHY}" in run("status")
+    assert "Withdrawn: case P0, withdrawn on" in run("log")
+    added = run("sources", "add", str(roots["one"]), "--adapter", "folders", "--name", "one",
+                "--pattern", PATTERN, "--scale", "M")  # fmt: skip
+    assert "left out: 4 images of case P0, withdrawn on" in added
+
+
+def test_sources_are_listed_without_it(project):
+    withdraw_case(project, "P0", WHY)
+    for name in ("one", "two"):
+        assert "P0" not in {entry.case for entry in load_added(project, name).entries}
+    assert Wishes() == load_added(project, "one").wishes
