@@ -3,96 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import shapely
 
-from curatome.agreement.candidates import Tile, ranked, train
 from curatome.agreement.completeness import captures_of, completeness
 from curatome.agreement.matching import NOTHING
 from curatome.agreement.ratings import Ratings
-from curatome.errors import AnnotationError, TableError
+from curatome.errors import TableError
 from curatome.findings import Finding, Measure, Place, Severity
 from curatome.protocol import Protocol
 from curatome.rules.fields import Field, fields
-from curatome.rules.looks import pieces
 from curatome.rules.marks import marks
+from curatome.rules.missed import MISSED, WHY
 from curatome.rules.reads import REFERENCE, ratings_of
 from curatome.rules.rule import Inputs, Rule
 from curatome.slides.tissue import find_tissue
 
 Floats = npt.NDArray[np.float64]
 
-_TILE_UM = 512.0
-_MPP = 0.5
 _SIDES = ("left", "top", "right", "bottom")
 
 
 def _place(shape: shapely.Geometry) -> Place:
     left, top, right, bottom = shape.bounds
     return Place(left, top, right - left, bottom - top)
-
-
-def _candidates(inputs: Inputs) -> Iterator[Finding]:
-    held = list(fields(inputs))
-    least, sure = (float(inputs.settings[name]) for name in ("probability", "sure"))
-    for name in sorted({one for field in held for one in field.classes}):
-        mine = [field for field in held if name in field.classes]
-        try:
-            detector = train(tile for field in mine for tile in _tiles(inputs, field, name))
-        except AnnotationError:
-            continue  # too few are annotated to learn from
-        tables = [
-            pa.concat_tables(detector.read(tile) for tile in _tiles(inputs, field, name))
-            for field in mine
-        ]
-        marks = sum(int(shapely.contains(f.shape, f.of(name)).sum()) for f in mine)
-        usual = _usual(tables, marks)
-        for field, table in zip(mine, tables, strict=True):
-            for one in ranked([table], least * usual).to_pylist():
-                x, y = one["x_um"] / field.mpp[0], one["y_um"] / field.mpp[1]
-                if shapely.contains_xy(field.shape, x, y):
-                    found = _candidate(field, name, one, (x, y))
-                    doubt = one["probability"] < sure * usual
-                    yield replace(found, severity=Severity.NOTE) if doubt else found
-
-
-def _usual(tables: list[pa.Table], marks: int) -> float:
-    """The median probability of what is annotated as the class.
-
-    Where objects were missed, all probabilities are smaller by the share that was (Elkan & Noto
-    2008, 10.1145/1401890.1401920), so they are judged against that of annotated objects.
-    """
-    found = pa.concat_tables(tables)
-    annotated = found.filter(found["annotated"])["probability"].to_numpy()
-    return float(np.median(np.sort(annotated)[-marks:])) if len(annotated) and marks else 1.0
-
-
-def _tiles(inputs: Inputs, field: Field, name: str) -> Iterator[Tile]:
-    assert inputs.pixels is not None
-    middles = shapely.get_coordinates(shapely.centroid(field.shapes)) * field.mpp
-    mine = np.array([name in held for held in field.labels], bool)
-    for box in pieces(field.shape.bounds, _TILE_UM / field.mpp):
-        pixels = inputs.pixels(field.image, (box[0], box[1], box[2], box[3]), _MPP)
-        if min(pixels.shape[:2]) >= 32:
-            corner = (box[0] * field.mpp[0], box[1] * field.mpp[1])
-            yield Tile(field.image, field.case, pixels, _MPP, middles[mine], middles[~mine], corner)
-
-
-def _candidate(field: Field, name: str, one: dict[str, Any], at: tuple[float, float]) -> Finding:
-    half = one["diameter_um"] / 2 / field.mpp
-    box = shapely.box(at[0] - half[0], at[1] - half[1], at[0] + half[0], at[1] + half[1])
-    place = _place(box.intersection(shapely.box(*field.shape.bounds)))
-    text = (
-        f"looks like a {name} that nobody annotated (probability {one['probability']:.2f}), in a "
-        f"region where all are said to be."
-    )
-    evidence = {"class": name, "probability": round(one["probability"], 4), "image": field.image}
-    return MISSED.finding(f"slide {field.image}", text, place=place, evidence=evidence, key=name)
 
 
 def _unannotated(inputs: Inputs) -> Iterator[Finding]:
@@ -258,27 +195,6 @@ _WHY = (
     "Where a region is said to be annotated exhaustively, all that is not marked is taught to a "
     "model as background. What was overlooked there is taught as the wrong answer."
 )
-MISSED = Rule(
-    code="CMP001",
-    name="missed-object",
-    severity=Severity.WARNING,
-    scope="dataset",
-    needs=("annotations", "exhaustive", "slides", "pixels"),
-    what="Something in an exhaustive region looks like an annotated class and is not annotated.",
-    why=_WHY,
-    bad="A dark round nucleus among 200 annotated ones, without an outline.",
-    good="It is annotated; or it is marked as something that is not the class.",
-    fix="Annotate it, or annotate what it is instead, and let a second reader search the region.",
-    method="Blobs of the nuclear stain, described by color, size and texture; logistic "
-    "regression trained on other cases (curatome.agreement.candidates). Needs no weights, and "
-    "tells only what can be told from such numbers.",
-    promise="nuclei left out, one in ten, where nothing else is stained, in 9 cases of 20 nuclei",
-    settings={
-        "probability": (0.5, "against the median of annotated objects; lower ones are no doubts"),
-        "sure": (0.8, "against the same median; what is less probable is told as a note"),
-    },
-    look=_candidates,
-)
 UNANNOTATED = Rule(
     code="CMP002",
     name="tissue-without-class",
@@ -287,7 +203,7 @@ UNANNOTATED = Rule(
     needs=("exhaustive", "slides", "pixels"),
     uses=("annotations",),
     what="Tissue in a region where every class is annotated belongs to none.",
-    why=_WHY,
+    why=WHY,
     bad="A quarter of the tissue in the region has no outline.",
     good="Every piece of tissue has a class, `other` among them.",
     fix="Annotate it, or take the classes out of the region's declaration that are not complete.",
@@ -307,7 +223,7 @@ UNSCREENED = Rule(
     scope="image",
     needs=("annotations", "exhaustive", "slides"),
     what="An exhaustive region, or a side of it, has no annotation, where chance leaves none.",
-    why=_WHY + " A reader who was called away leaves half a field.",
+    why=WHY + " A reader who was called away leaves half a field.",
     bad="40 nuclei in the left half of the region, none in the right one.",
     good="The region ends where the search ended.",
     fix="Search the rest, or make the region smaller.",
@@ -328,7 +244,7 @@ BELOW = Rule(
     scope="dataset",
     needs=("marks", "slides"),
     what="The readers together found fewer of the objects than the protocol's gate asks for.",
-    why=_WHY,
+    why=WHY,
     bad='[[gates]] measure = "completeness", min = 0.95; two readers found 0.88.',
     good="A third reader searched, and 0.97 are found.",
     fix="Let another reader search, or the candidates of CMP001 be looked at; then look again.",

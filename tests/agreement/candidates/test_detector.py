@@ -108,8 +108,8 @@ def test_finer_pixels_are_read_at_the_same_places():
     double = Tile(tile.image, "P", tile.pixels.repeat(2, axis=0).repeat(2, axis=1), 0.25,
                   places[:12], corner_um=tile.corner_um)  # fmt: skip
     one, two = (module._survey(t, HE, 4.0) for t in (tile, double))
-    np.testing.assert_allclose(one.points, two.points)
-    np.testing.assert_allclose(one.features, two.features, atol=1e-4)
+    np.testing.assert_allclose(one.look.points, two.look.points)
+    np.testing.assert_allclose(one.look.features, two.look.features, atol=1e-4)
 
 
 def test_without_annotations_nothing_is_learned():

@@ -9,7 +9,15 @@ all that it finds is the read of one more reader for `completeness`.
 """
 
 from curatome.agreement.candidates.blobs import Blobs, find_blobs
-from curatome.agreement.candidates.detector import CANDIDATES, Detector, Tile, ranked, train
+from curatome.agreement.candidates.detector import (
+    CANDIDATES,
+    Detector,
+    Look,
+    Tile,
+    look_at,
+    ranked,
+    train,
+)
 from curatome.agreement.candidates.features import NAMES, features
 from curatome.agreement.candidates.logistic import Logistic, fit_logistic
 
@@ -19,10 +27,12 @@ __all__ = [
     "Blobs",
     "Detector",
     "Logistic",
+    "Look",
     "Tile",
     "features",
     "find_blobs",
     "fit_logistic",
+    "look_at",
     "ranked",
     "train",
 ]

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.spatial import cKDTree
 
-from curatome.agreement.candidates.blobs import Blobs, find_blobs
+from curatome.agreement.candidates.blobs import find_blobs
 from curatome.agreement.candidates.features import features
 from curatome.agreement.candidates.logistic import Logistic, fit_logistic
 from curatome.errors import AnnotationError
@@ -45,27 +45,66 @@ def _no_points() -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
+class Look:
+    """The blobs of a piece of an image, whatever is sought among them.
+
+    Attributes:
+        points: (N, 2) x and y of their middles, from the left and top edge of the image, µm.
+        diameter_um: (N,) the size at which each stands out most.
+        features: (N, F) of `features`.
+    """
+
+    points: Floats
+    diameter_um: Floats
+    features: npt.NDArray[np.float32]
+
+
+def look_at(
+    pixels: npt.NDArray[np.uint8],
+    mpp: float,
+    corner_um: tuple[float, float] = (0.0, 0.0),
+    vectors: Floats = HE,
+) -> Look:
+    """Find the blobs of a piece of an image.
+
+    Args:
+        pixels: (H, W, 3).
+        mpp: µm per pixel.
+        corner_um: x and y of its corner on the image, µm.
+        vectors: as for `train`.
+    """
+    pixels, mpp = _working(pixels, mpp)
+    amounts = separate(pixels, vectors)
+    blobs = find_blobs(amounts[..., 0], mpp)
+    corner = np.asarray(corner_um, np.float64)
+    points: Floats = (np.stack([blobs.column, blobs.row], axis=1) + 0.5) * mpp + corner
+    return Look(points, blobs.diameter_um, features(pixels, amounts, blobs, mpp))
+
+
+@dataclass(frozen=True, eq=False)
 class Tile:
     """A piece of an image with what is annotated on it.
 
     Attributes:
         image: name of the slide or image.
         case: patient or block.
-        pixels: (H, W, 3) uint8.
+        pixels: (H, W, 3) uint8; not needed where `look` is given.
         mpp: µm per pixel.
         marks_um: (M, 2) x and y of annotated objects of the class that is sought, from the left
             and top edge of the image, µm.
         others_um: (L, 2) the same of all other annotated objects.
         corner_um: x and y of the tile's corner on the image, µm.
+        look: `look_at` of its pixels, which tiles of several classes share; None: is made.
     """
 
     image: str
     case: str
-    pixels: npt.NDArray[np.uint8]
+    pixels: npt.NDArray[np.uint8] | None
     mpp: float
     marks_um: Floats = field(default_factory=_no_points)
     others_um: Floats = field(default_factory=_no_points)
     corner_um: tuple[float, float] = (0.0, 0.0)
+    look: Look | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,15 +125,15 @@ class Detector:
         """All blobs of a tile as table `CANDIDATES`, those that are annotated among them."""
         seen = _survey(tile, self.vectors, self.radius_um)
         model = self.models[_fold(tile.case, len(self.models))]
-        count = len(seen.blobs)
+        count = len(seen.look.points)
         return CANDIDATES.from_columns(
             {
                 "image": [tile.image] * count,
                 "case": [tile.case] * count,
-                "x_um": seen.points[:, 0],
-                "y_um": seen.points[:, 1],
-                "diameter_um": seen.blobs.diameter_um,
-                "probability": model.probability(seen.features),
+                "x_um": seen.look.points[:, 0],
+                "y_um": seen.look.points[:, 1],
+                "diameter_um": seen.look.diameter_um,
+                "probability": model.probability(seen.look.features),
                 "annotated": seen.annotated,
             }
         )
@@ -102,36 +141,32 @@ class Detector:
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    blobs: Blobs
-    points: Floats
-    features: npt.NDArray[np.float32]
+    look: Look
     sought: Flags
     beside: Flags
     annotated: Flags
 
 
 def _survey(tile: Tile, vectors: Floats, radius_um: float) -> _Seen:
-    pixels, mpp = _working(tile)
-    amounts = separate(pixels, vectors)
-    blobs = find_blobs(amounts[..., 0], mpp)
-    corner = np.asarray(tile.corner_um, np.float64)
-    points: Floats = (np.stack([blobs.column, blobs.row], axis=1) + 0.5) * mpp + corner
-    values = features(pixels, amounts, blobs, mpp)
-    sought = _nearest(points, tile.marks_um, radius_um)
-    beside = _near(points, tile.marks_um, radius_um)
-    annotated = beside | _near(points, tile.others_um, radius_um)
-    return _Seen(blobs, points, values, sought, beside, annotated)
+    look = tile.look
+    if look is None:
+        assert tile.pixels is not None
+        look = look_at(tile.pixels, tile.mpp, tile.corner_um, vectors)
+    sought = _nearest(look.points, tile.marks_um, radius_um)
+    beside = _near(look.points, tile.marks_um, radius_um)
+    annotated = beside | _near(look.points, tile.others_um, radius_um)
+    return _Seen(look, sought, beside, annotated)
 
 
-def _working(tile: Tile) -> tuple[npt.NDArray[np.uint8], float]:
+def _working(pixels: npt.NDArray[np.uint8], mpp: float) -> tuple[npt.NDArray[np.uint8], float]:
     """Pixels of at most about half a µm: finer ones are averaged by whole steps."""
-    step = int(_WORKING_MPP / tile.mpp + 0.1)
+    step = int(_WORKING_MPP / mpp + 0.1)
     if step < 2:
-        return tile.pixels, tile.mpp
-    rows, columns = (n // step for n in tile.pixels.shape[:2])
-    cut = tile.pixels[: rows * step, : columns * step]
+        return pixels, mpp
+    rows, columns = (n // step for n in pixels.shape[:2])
+    cut = pixels[: rows * step, : columns * step]
     mean = cut.reshape(rows, step, columns, step, 3).mean(axis=(1, 3), dtype=np.float32)
-    return np.rint(mean).astype(np.uint8), tile.mpp * step
+    return np.rint(mean).astype(np.uint8), mpp * step
 
 
 def _nearest(points: Floats, marks: Floats, radius: float) -> Flags:
@@ -165,10 +200,10 @@ class _Kept:
 
     def take(self, seen: _Seen, rng: np.random.Generator) -> None:
         """Add a tile; of the negatives those with the smallest random keys stay."""
-        self.positive.append(seen.features[seen.sought])
+        self.positive.append(seen.look.features[seen.sought])
         # A second blob of an object that is sought is no example of anything.
         away = ~seen.beside
-        self.negative.append(seen.features[away])
+        self.negative.append(seen.look.features[away])
         self.keys.append(rng.random(int(away.sum())))
         if sum(map(len, self.keys)) > 2 * _NEGATIVES:
             self._thin()
