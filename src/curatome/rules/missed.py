@@ -137,12 +137,11 @@ def _candidate(field: Field, one: dict[str, Any]) -> Finding:
     box = shapely.box(at[0] - half[0], at[1] - half[1], at[0] + half[0], at[1] + half[1])
     left, top, right, bottom = box.intersection(shapely.box(*field.shape.bounds)).bounds
     place = Place(left, top, right - left, bottom - top)
-    names = (
-        " or ".join(sorted(field.classes)) if len(field.classes) <= _FEW else "annotated objects"
-    )
+    few = len(field.classes) <= _FEW
+    names = " or ".join(sorted(field.classes)) if few else "the annotated objects"
     text = (
-        f"Something that nobody annotated looks like {names} (probability "
-        f"{one['probability']:.2f}), in a region where all are said to be annotated."
+        f"Something here looks like {names}, and nobody annotated it (probability "
+        f"{one['probability']:.2f}). All are said to be annotated in this region."
     )
     evidence = {
         "classes": sorted(field.classes),
