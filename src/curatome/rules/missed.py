@@ -107,8 +107,7 @@ def _usual(tables: list[pa.Table], marks: int) -> float:
 
 
 def _free(field: Field, table: pa.Table, least: float) -> list[dict[str, Any]]:
-    """Candidates within no annotation, and wholly on the field: what lies on its border may be
-    left out."""
+    """Candidates within no annotation, and wholly on the field; its border cuts through others."""
     rows = ranked([table], least).to_pylist()
     places = np.array([(one["x_um"], one["y_um"]) for one in rows]).reshape(-1, 2) / field.mpp
     points = shapely.points(places)
