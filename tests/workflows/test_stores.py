@@ -14,16 +14,18 @@ import pytest
 
 from curatome.errors import BuildError, ProjectError, StorageError
 from curatome.location import joined
-from curatome.objects import objects_below, put
+from curatome.objects import objects_below, opened_object, put
 from curatome.project import create_project, open_project
 from curatome.tiles.batches import BatchReader, Loading, TileReader
 from curatome.tiles.index import TileIndex
 from curatome.tiles.read import open_tiles
 from curatome.tiles.shards import read_member, shards_of
+from curatome.workflows import purge_regions
 from curatome.workflows.add import add_slides
 from curatome.workflows.build import build_project
 from curatome.workflows.cluster import cluster_for
 from curatome.workflows.regions import build_sources
+from curatome.workflows.versions import withdraw_case
 from tests.stores import NEVER, s3_server
 from tests.workflows.made import protocol, tree
 from tests.workflows.made_regions import breakhis, project_with, rows_of
@@ -268,3 +270,37 @@ def test_regions_are_stored_too(store, tmp_path):
         place = row["offset"], row["length"]
         stored = read_member(joined(shards_of(manifest), row["shard"]), *place)
         assert stored == read_member(here.build / row["shard"], *place)
+
+
+def test_a_withdrawn_case_leaves_shards_of_a_store_too(store, tmp_path):
+    """Killed once with its pixels overwritten and once with them removed, then called again."""
+    images = breakhis(tmp_path, 12)  # two cases, which share a shard of each scale
+    project = project_with(tmp_path / "p", images, 1)
+    table = '[storage]\nshards = "s3://bucket/withdrawn"\n'
+    (project.root / "curatome.toml").write_text('[dataset]\ntitle = "regions"\n' + table)
+    project = open_project(project.root)
+    build_sources(project)
+    before = rows_of(project)
+    held = {row["region"]: _stored(project, row) for row in before}
+    for number, step in enumerate(("_remove_shards", "_filter_manifest")):
+        case = f"14-2254{number}"
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(purge_regions, step, _killed)
+            withdraw_case(project, case, "consent withdrawn")
+        withdraw_case(project, case, "consent withdrawn")
+        rest = [row for row in before if row["case"] > case]
+        assert rows_of(project) == rest
+        assert all(_stored(project, row) == held[row["region"]] for row in rest)
+        for url in shards(project):
+            with opened_object(f"{project.shards}/{url}") as stream:
+                whole = stream.read()
+            assert not [r for r in before if r["case"] <= case and held[r["region"]] in whole]
+    assert not shards(project)
+
+
+def _killed(*_):
+    raise KeyboardInterrupt
+
+
+def _stored(project, row):
+    return read_member(joined(project.shards, row["shard"]), row["offset"], row["length"])

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from curatome.dataset.versions import load_log, withdrawing
 from curatome.dataset.versions.model import read_info
-from curatome.errors import VersionError
+from curatome.errors import BuildError, ProjectError, VersionError
 from curatome.project import open_project
 from curatome.tiles.shards import read_member
 from curatome.workflows import purge_regions, region_units
 from curatome.workflows.add import add_slides
 from curatome.workflows.added import Wishes, load_added
+from curatome.workflows.annotation_check import annotation_store
+from curatome.workflows.annotation_options import Wishes as Asked
+from curatome.workflows.annotations import import_files
 from curatome.workflows.build import build_project
 from curatome.workflows.create_version import create_version
+from curatome.workflows.forget import forget_slides
 from curatome.workflows.regions import build_sources
 from curatome.workflows.sources import add_source, remove_source
 from curatome.workflows.versions import compare_versions, verify_versions, withdraw_case
@@ -321,6 +327,69 @@ def test_the_next_build_finishes_what_was_interrupted(project):
     assert build_sources(project).made == 0
     assert none_left(project, gone)
     assert not (project.root / "versions" / "withdrawal.json").exists()
+
+
+def test_slides_that_were_removed_before_are_known_from_versions(project):
+    build_project(project)
+    gone = pictures(project, "P0")
+    create_version(project, "first", near=False)
+    slides = [entry for entry in project.store.slides() if entry.case == "P0"]
+    forget_slides(project, slides)
+    withdraw_case(project, "P0", WHY)
+    assert none_left(project, gone)
+    assert none_left(project, [entry.slide.encode() for entry in slides])
+    assert not verify_versions(project.root)
+
+
+def test_a_table_that_names_the_case_later_brings_nothing_back(project, slides, tmp_path):
+    """The slide was registered without a case, so nobody knew whose it was."""
+    (entry,) = [one for one in project.store.slides() if one.case == "P1"]
+    project.store.save_slide(replace(entry, declared={}), [])
+    build_project(project)
+    withdraw_case(project, "P0", WHY)
+    tables = tmp_path / "slides.csv", tmp_path / "cases.csv"
+    tables[0].write_text(f"path,case\n{entry.path},P0\n")
+    tables[1].write_text("case,sex\nP0,f\nP7,m\n")
+    result = add_slides(project, [], *tables)
+    (line,) = result.left_out
+    assert line.startswith(f"refused: {entry.name} is of case P0, withdrawn on")
+    assert set(project.store.cases()) == {"P7"}
+    with pytest.raises(BuildError, match="no slide is ready"):
+        build_project(project)
+    withdraw_case(project, "P0", WHY)
+    assert not project.store.slides()
+    assert none_left(project, [entry.slide.encode()])
+    assert len(load_withdrawn(project).cases) == 1
+
+
+def test_annotations_of_it_are_not_imported_again(project, tmp_path):
+    entries = project.store.slides()
+    withdraw_case(project, "P0", WHY)
+    gone, (kept,) = [e for e in entries if e.case == "P0"], project.store.slides()
+    square = {"type": "Polygon", "coordinates": [[[0, 0], [90, 0], [90, 90], [0, 90], [0, 0]]]}
+    feature = {"type": "Feature", "geometry": square, "properties": {"objectType": "annotation"}}
+    about = tmp_path / f"{Path(gone[0].name).stem}.geojson"
+    about.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    (refused,) = import_files(project, [about])
+    assert refused.error.startswith("is about a slide of case P0, withdrawn on")
+    coco = tmp_path / "all.json"
+    pictures = [{"id": n, "file_name": e.name, "width": 1600, "height": 1200}
+                for n, e in enumerate([*gone, kept])]  # fmt: skip
+    boxes = [{"id": n, "image_id": n, "category_id": 1, "bbox": [10, 10, 50, 60], "area": 3000,
+              "iscrowd": 0} for n in range(3)]  # fmt: skip
+    coco.write_text(json.dumps({"images": pictures, "annotations": boxes,
+                                "categories": [{"id": 1, "name": "tumor"}]}))  # fmt: skip
+    (read,) = import_files(project, [coco], Asked(yes=True))
+    (line,) = read.left_out
+    assert line.startswith("left out: 2 annotations of case P0, withdrawn on")
+    with annotation_store(project) as store:
+        assert store.current()["image"].to_pylist() == [kept.slide]
+
+
+def test_a_damaged_list_is_told(project):
+    (project.root / ".curatome" / "withdrawn.json").write_text("{}")
+    with pytest.raises(ProjectError, match="says which cases were withdrawn"):
+        withdraw_case(project, "P0", WHY)
 
 
 def test_a_tombstone_stays_without_the_case_s_name(project):

@@ -81,6 +81,10 @@ def _listed(found: Belongings) -> str:
     names = [entry.name for entry in found.slides[:_FEW]]
     if len(found.slides) > _FEW:
         names.append(f"{len(found.slides) - _FEW:,} more slides")
+    if found.former:
+        names.append(
+            count(len(found.former), "slide that is", "slides that are") + " not registered"
+        )
     sources: dict[str, int] = {}
     for image in found.images:
         source = image.partition("/")[0]

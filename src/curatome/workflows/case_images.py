@@ -1,4 +1,4 @@
-"""Region images of a case: in the sources of a project, in its build, in its versions."""
+"""Slides and region images of a case: in a project's sources, in its build, in its versions."""
 
 from __future__ import annotations
 
@@ -27,6 +27,17 @@ from curatome.workflows.withdrawn import (
 _HASH_DIGITS = 32
 _ROWS = 1 << 16
 _NAMES = ("case", "said", "place")
+
+
+def former_slides(project: Project, versions: Path, case: str) -> tuple[str, ...]:
+    """Slides of a case that are registered no more, but in the build or a version, sorted."""
+    paths = [versions / entry.folder / "slides.parquet" for entry in load_log(versions)]
+    found: set[str] = set()
+    for path in (project.build / "slides.parquet", *paths):
+        if path.exists():
+            table = pq.read_table(path, columns=["slide", "case"])
+            found.update(table["slide"].filter(pc.equal(table["case"], case)).to_pylist())
+    return tuple(sorted(found - {entry.slide for entry in project.store.slides()}))
 
 
 def images_of_case(project: Project, versions: Path, case: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curatome.dataset.versions.withdrawing import Wish
-from curatome.durable import new_file, write_file
+from curatome.durable import new_file, remove_unfinished, write_file
 from curatome.location import joined
 from curatome.objects import objects_below, remove_objects
 from curatome.project import Project
@@ -23,7 +23,8 @@ from curatome.workflows.purge_regions import purge_regions
 from curatome.workflows.splits import FOLDS, read_splits, save_splits
 
 _CACHES = (
-    *("shards.json", "perceptual.parquet", "check-items.parquet", "check-near.parquet"),
+    *("shards.json", "parts.json"),
+    *("perceptual.parquet", "check-items.parquet", "check-near.parquet"),
     *("check.sqlite", "check.sqlite-wal", "check.sqlite-shm"),
 )
 _TABLES = ("build/tiles.parquet", "build/slides.parquet")
@@ -43,6 +44,9 @@ def purge(project: Project, versions: Path, wish: Wish) -> int:
     """
     slides = [name for name in wish.slides if "/" not in name]
     images = [name for name in wish.slides if "/" in name]
+    for folder in (project.build, project.root / "cells"):
+        if folder.is_dir():
+            remove_unfinished(folder)
     _remove_files(project, slides)
     cells = (project.root / "cells").glob("*/cells.parquet")
     for path in (*(project.root / name for name in _TABLES), *cells):

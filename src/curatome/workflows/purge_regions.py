@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curatome.dataset.versions.log import frozen_shards
-from curatome.durable import new_file, remove_unfinished, write_file
+from curatome.durable import new_file, write_file
 from curatome.errors import MissingObject
 from curatome.location import joined
 from curatome.objects import objects_below, remove_objects
@@ -63,8 +63,6 @@ def purge_regions(project: Project, versions: Path, images: Collection[str]) -> 
         _rename_units(project, units_of(project, before), units_of(project, rest), gone)
         _correct_findings(project, before, rest)
     _remove_parts(project.build, gone)
-    if project.build.is_dir():
-        remove_unfinished(project.build)
     _remove_shards(
         project, versions, [unit for one, _ in changed for unit in units_of(project, one)]
     )

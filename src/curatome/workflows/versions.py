@@ -25,7 +25,7 @@ from curatome.errors import VersionError
 from curatome.findings import Finding
 from curatome.location import is_url
 from curatome.project import Project, SlideEntry
-from curatome.workflows.case_images import built_places, images_of_case
+from curatome.workflows.case_images import built_places, former_slides, images_of_case
 from curatome.workflows.purge import purge
 from curatome.workflows.watch import Silent, Watcher
 from curatome.workflows.withdrawn import WithdrawnCase, load_withdrawn, note_withdrawn
@@ -122,11 +122,18 @@ class Belongings:
 
     Attributes:
         slides: its slides.
+        former: ids of those that are registered no more, but in the build or a version.
         images: its region images, and copies of them, as `source/hash`.
     """
 
     slides: tuple[SlideEntry, ...]
+    former: tuple[str, ...]
     images: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Ids of slides, then images."""
+        return (*(entry.slide for entry in self.slides), *self.former, *self.images)
 
 
 def belongings(project: Project, case: str) -> Belongings:
@@ -138,7 +145,9 @@ def belongings(project: Project, case: str) -> Belongings:
             source only, and an image without a case is called `source/path`.
     """
     slides = tuple(entry for entry in project.store.slides() if entry.case == case)
-    return Belongings(slides, images_of_case(project, versions_of(project), case))
+    root = versions_of(project)
+    former = former_slides(project, root, case)
+    return Belongings(slides, former, images_of_case(project, root, case))
 
 
 def withdraw_case(project: Project, case: str, reason: str) -> Withdrawn:
@@ -157,14 +166,14 @@ def withdraw_case(project: Project, case: str, reason: str) -> Withdrawn:
             if begun.case == case:
                 return done
         found = belongings(project, case)
-        if not found.slides and not found.images and case not in project.store.cases():
+        if not found.names and case not in project.store.cases():
             raise VersionError(_unknown(project, case))
         time = datetime.now(UTC).isoformat(timespec="seconds")
-        slides = tuple(entry.slide for entry in found.slides)
-        names = [name for e in found.slides for name in (e.slide, e.name, Path(e.name).stem)]
-        names += [image.rpartition("/")[2] for image in found.images]
-        note_withdrawn(project, WithdrawnCase(case, reason, time).with_marks(names))
-        return _withdraw(project, Wish(case, (*slides, *found.images), reason, time))
+        files = [name for e in found.slides for name in (e.name, Path(e.name).stem)]
+        contents = [name.rpartition("/")[2] for name in found.names]
+        gone = WithdrawnCase(case, reason, time).with_marks([*files, *contents])
+        note_withdrawn(project, gone)
+        return _withdraw(project, Wish(case, found.names, reason, time))
 
 
 def finish_withdrawal(project: Project) -> None:
