@@ -33,7 +33,7 @@ WIDE = replace(LARGE, objects=replace(LARGE.objects, size_um=(1600.0, 700.0)))
 BOXES = replace(LARGE, boxes=1.0)
 CROWDED = CleanDesign(
     ObjectDesign(
-        cases=30, slides_per_case=1, objects_per_slide=484, diameters_um=(60.0,),
+        cases=30, slides_per_case=1, objects_per_slide=484, diameters_um=(50.0,),
         size_um=(3080.0, 3080.0),
     ),
     boxes=1.0,
