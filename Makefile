@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 12 --durations-min 1
 BENCHMARKS := tiles workers batches memory cluster tissue phantom reads annotation_store qupath_import \
-  matching agreement eiph consensus completeness duplicates manifests dataset_reading rules
+  matching agreement eiph consensus completeness duplicates manifests dataset_reading outlines check rules
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check test acceptance bench docs docs-pictures clean
