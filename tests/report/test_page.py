@@ -234,9 +234,9 @@ def test_a_written_report_is_what_was_rendered(tmp_path, html):
     ("remedy", "pieces"),
     [
         ("", []),
-        ("Copy it.", [(True, "Copy it.")]),
+        ("Draw it again.", [(False, "Draw it again.")]),
         ("Run `a b`, then `c`.", [(False, "Run "), (True, "a b"), (False, ", then "), (True, "c")]),
-        ("one ` stray", [(True, "one ` stray")]),
+        ("one ` stray", [(False, "one ` stray")]),
     ],
 )
 def test_a_remedys_commands_stand_apart(remedy, pieces):

@@ -128,6 +128,7 @@ class ReportData:
         findings: everything that is, or may be, wrong.
         facts: about the run: (label, value) pairs, groups of them, or both.
         next_steps: (command, what it does).
+        rules: for codes of findings, what the rule is called, in words.
     """
 
     title: str
@@ -138,3 +139,4 @@ class ReportData:
     findings: tuple[Finding, ...]
     facts: tuple[FactGroup | tuple[str, str], ...]
     next_steps: tuple[tuple[str, str], ...]
+    rules: Mapping[str, str] = field(default_factory=dict)

@@ -21,6 +21,8 @@ from curatome.report.model import ReportData, Sample, ScaleSheet, SlideCard
 
 _LARGEST_FIELD = 240
 """How wide, in CSS pixels, the largest field of view is drawn next to the others."""
+_LISTED = 3
+"""Items of a list of evidence that are shown; the others are counted."""
 
 
 @dataclass(frozen=True)
@@ -245,13 +247,10 @@ def _samples(samples: Sequence[Sample], names: Mapping[str, str]) -> tuple[Sampl
 
 
 def remedy_pieces(remedy: str) -> list[tuple[bool, str]]:
-    """A remedy as (is a command, text): what stands in backticks is a command.
-
-    Without backticks the whole of it is shown as one, so that it can be copied.
-    """
+    """A remedy as (is a command, text): what stands in backticks is a command."""
     parts = remedy.split("`")
     if len(parts) < 3 or len(parts) % 2 == 0:
-        return [(True, remedy)] if remedy else []
+        return [(False, remedy)] if remedy else []
     return [(bool(i % 2), part) for i, part in enumerate(parts) if part.strip(" .,;")]
 
 
@@ -264,7 +263,18 @@ def evidence_text(finding: Finding) -> str:
         if place.width or place.height:
             parts.append(f"{place.width:,.0f} × {place.height:,.0f} px")
     for key, value in finding.evidence.items():
-        shown = f"{value:.4g}" if isinstance(value, float) else value
-        shown = shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)
-        parts.append(f"{key.replace('_', ' ')} {shown}")
+        if key != "image":  # stands at the head of the finding
+            parts.append(f"{key.replace('_', ' ')} {_told(value)}")
     return " · ".join(parts)
+
+
+def _told(value: Any) -> str:
+    """A piece of evidence; of long lists the beginning."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        more = f" and {len(value) - _LISTED} more" if len(value) > _LISTED + 1 else ""
+        return ", ".join(map(_told, value[: _LISTED if more else None])) + more
+    return json.dumps(value, ensure_ascii=False)

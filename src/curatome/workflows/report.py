@@ -26,6 +26,7 @@ from curatome.report import (
     write_report,
 )
 from curatome.report.model import Box, Ring
+from curatome.rules.registry import all_rules
 from curatome.slides.tissue import outline
 from curatome.tiles.read import TileSource
 from curatome.tiles.record import SlideRecord, load_mask, load_record, record_folder, slide_key
@@ -81,6 +82,7 @@ def make_report(project: Project, next_steps: Sequence[tuple[str, str]] = OWN_SL
         findings=tuple(project.store.findings()),
         facts=_facts(project, known, last_run(project)),
         next_steps=tuple(next_steps),
+        rules={rule.code: rule.name.replace("-", " ") for rule in all_rules()},
     )
     write_report(data, project.report)
     return project.report
