@@ -1,17 +1,12 @@
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 import shapely
 
-from curatome.phantom import fabric, make_scene, render
-from curatome.phantom.design import CohortDesign
-from curatome.phantom.designed import design_cohort
 from curatome.rules.clean import GLASS, MIXED
 from curatome.rules.clean.mixture import mixture
-from tests.rules.clean.pictures import Field, given, stained
+from tests.rules.clean.pictures import given, stained
 from tests.rules.datasets import looked
 
 MPP = 2.0
@@ -68,46 +63,3 @@ def test_small_objects_and_images_without_a_scale_are_left_out():
     loose = shapely.box(20, 40, 300, 160)
     assert not looked(GLASS, given(rgb, [cell], ["tumor"], MPP))
     assert not looked(GLASS, given(rgb, [loose], ["tumor"], MPP, known=False))
-
-
-def slide(seed):
-    """A slide of the phantom with a tumor, and the tumor's outline, µm."""
-    design = CohortDesign(cases=1, slides_per_case=(1.0,), biopsies=0.0)
-    plan = design_cohort(design, seed).plans(1600.0)[0]
-    plan = dataclasses.replace(plan, lesions=(("tumor", 1, 520.0),), artifacts=())
-    scene = make_scene(plan)
-    tumors = scene.regions.polygons()[scene.regions.kind == fabric.KINDS.index("tumor")]
-    rgb = render(scene, plan.optics, (0, 0, plan.width, plan.height))
-    largest = shapely.make_valid(max(tumors, key=lambda one: one.area))
-    return Field(scene, rgb, np.array([largest], object), ["tumor"])
-
-
-@pytest.mark.acceptance
-def test_promise_of_mixed_content():
-    """Regions of which 40 % is the tissue beside, against the tumors themselves; fresh seeds."""
-    bad, good = [], []
-    for seed in range(1001, 1013):
-        held = slide(seed)
-        tumor = held.shapes[0]
-        tissue = held.scene.tissue_outline().buffer(-20)
-        good.append(bool(looked(MIXED, held.inputs([tumor.buffer(-5)]))))
-        for angle in (0.5, 2.5, 4.5):
-            moved = beside(tumor, tissue, angle)
-            if moved is not None:
-                bad.append(bool(looked(MIXED, held.inputs([moved]))))
-    assert len(bad) >= 20
-    hit, wrong = sum(bad), sum(good)
-    assert hit / len(bad) >= 0.95
-    assert hit / (hit + wrong) >= 0.9
-
-
-def beside(tumor, tissue, angle):
-    """The tumor's outline moved until 40 % of it is other tissue; None where glass is met."""
-    way = np.array([np.cos(angle), np.sin(angle)])
-    for step in np.arange(5.0, 400.0, 5.0):
-        moved = shapely.transform(tumor, lambda xy, by=step * way: xy + by)
-        if not tissue.contains(moved):
-            return None
-        if tumor.intersection(moved).area <= 0.6 * tumor.area:
-            return moved
-    return None

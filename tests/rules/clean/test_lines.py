@@ -76,40 +76,6 @@ def test_regions_are_not_judged_by_their_edges():
     assert not codes(drawn(16.0, mpp=5.0))  # 160 µm across
 
 
-PROMISED = {
-    "loose": (LOOSE, Habit(margin_um=1.5)),
-    "tight": (TIGHT, Habit(margin_um=-1.0)),
-}
-
-
-@pytest.mark.acceptance
-@pytest.mark.parametrize("fault", PROMISED)
-def test_promise(fault):
-    """On seeds that were not tuned on: recall 0.95 at precision 0.9, a fifth of all planted."""
-    rule, habit = PROMISED[fault]
-    found, wrong = set(), set()
-    for seed in range(1001, 1007):
-        inputs, hit = planted(seed, habit)
-        found |= {(seed, one.evidence["annotation"]) for one in looked(rule, inputs)}
-        wrong |= {(seed, name) for name in hit}
-    recall, precision = rates(found, wrong)
-    assert recall >= 0.95, (recall, precision)
-    assert precision >= 0.9, (recall, precision)
-
-
-@pytest.mark.acceptance
-def test_shifted_outlines_are_mostly_found():
-    """CLN003 promises no recall: beside a neighbor, a shifted line may lie on that one's edge."""
-    found, wrong = set(), set()
-    for seed in range(1001, 1004):
-        inputs, hit = planted(seed, Habit(shift_um=(3.0, 0.0)))
-        found |= {(seed, one.evidence["annotation"]) for one in looked(SHIFTED, inputs)}
-        wrong |= {(seed, name) for name in hit}
-    recall, precision = rates(found, wrong)
-    assert recall >= 0.8, (recall, precision)
-    assert precision >= 0.9, (recall, precision)
-
-
 @pytest.mark.parametrize("strength", [0.5, 1.0, 1.5])
 def test_recall_rises_with_the_margin(strength):
     inputs, hit = planted(1001, Habit(margin_um=strength))

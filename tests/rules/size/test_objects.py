@@ -14,7 +14,6 @@ from tests.rules.datasets import (
     loud,
     phantom_inputs,
     protocol_of,
-    rates,
     slides_of,
 )
 
@@ -86,32 +85,6 @@ def test_sizes_are_compared_in_micrometers():
 def of_one_image(rows):
     slides = slides_of([{"slide": "s"}])
     return Inputs(protocol_of(), slides=slides, annotations=annotations_of(rows))
-
-
-def sizes_planted(times, seed):
-    """A twentieth of 400 areas is so many times larger or smaller: found and planted."""
-    rng = np.random.default_rng(seed)
-    area = np.exp(0.4 * rng.standard_normal(400))  # a factor of 1.5
-    hit = rng.permutation(400)[:20]
-    area[hit] = times ** rng.choice([-1, 1], 20)
-    found = looked(ODD, of_one_image(sized(10 * np.sqrt(area))))
-    return (
-        {(seed, one.evidence["annotation"]) for one in found},
-        {(seed, f"a{k}") for k in hit},
-    )
-
-
-def test_promise_of_sizes_out_of_line():
-    """Recall rises with the factor; at the promised one it is 0.95; seeds not tuned on."""
-    recalls = []
-    for times in (2.0, 4.0, 8.0):
-        pairs = [sizes_planted(times, seed) for seed in range(1001, 1006)]
-        recall, precision = rates(*(set().union(*sets) for sets in zip(*pairs, strict=True)))
-        recalls.append(recall)
-    assert recalls == sorted(recalls)
-    assert recalls[0] < 0.1
-    assert recalls[-1] >= 0.95
-    assert precision >= 0.9
 
 
 @pytest.mark.parametrize("seed", [1001, 1002, 1003])

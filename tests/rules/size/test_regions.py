@@ -3,29 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import shapely
-from scipy.ndimage import gaussian_filter
 
 from curatome.rules.rule import Inputs
 from curatome.rules.size.regions import SMALL, TRANSITION
-from tests.rules.clean.pictures import given, stained
+from tests.rules.clean.pictures import given
 from tests.rules.datasets import annotations_of, looked, protocol_of, slides_of
-
-
-def textured(scale_px, seed=1, side=600):
-    """Tissue whose stain varies over a known distance; 2 µm/px."""
-    rng = np.random.default_rng(seed)
-    field = gaussian_filter(rng.standard_normal((side, side)), scale_px, mode="wrap")
-    stain = 0.4 + 0.1 * field / field.std()
-    return stained(np.maximum(stain, 0.02), np.full((side, side), 0.2), noise=0.0)
-
-
-def squares(sides_um, mpp=2.0):
-    """Squares in a row from the left, and one large one below."""
-    out, x = [], 10.0
-    for side in sides_um:
-        out.append(shapely.box(x, 10, x + side / mpp, 10 + side / mpp))
-        x += side / mpp + 10
-    return [*out, shapely.box(10, 200, 590, 590)]
+from tests.rules.size.textures import squares, textured
 
 
 @pytest.mark.parametrize("scale_px", [4, 8])
@@ -54,20 +37,6 @@ def test_fine_texture_lets_regions_be_small():
 def test_objects_are_no_regions():
     cells = [shapely.Point(30 + 30 * k, 30).buffer(5) for k in range(10)]
     assert not looked(SMALL, given(textured(8), cells, ["tumor"] * 10, 2.0))
-
-
-@pytest.mark.parametrize(("ranges", "least"), [(1.0, 0.95), (2.0, 0.95)])
-def test_promise_of_small_regions(ranges, least):
-    """Squares of so many integral ranges among large regions, fresh textures."""
-    hit = wrong = 0
-    for seed in range(1001, 1011):
-        side = np.sqrt(ranges * 4 * np.pi) * 16.0
-        found = looked(SMALL, given(textured(8, seed), squares([side]), ["tumor"] * 2, 2.0))
-        names = {one.evidence["annotation"] for one in found}
-        hit += "a0" in names
-        wrong += len(names - {"a0"})
-    assert hit / 10 >= least
-    assert hit / (hit + wrong) >= 0.9
 
 
 def beside(gap_um, labels=("tumor", "stromal"), more=()):
