@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -302,7 +303,53 @@ def test_killed_anywhere_the_same_call_finishes_it(project, tmp_path, frozen):
             assert rows_of(mine) == rest
             assert not (frozen and verify_versions(root))
             ends.append({**tree(root / "build"), **tree(root / ".curatome" / "sources")})
-    assert all(end == ends[0] for end in ends)
+    differing = [n for end in ends for n in {*end, *ends[0]} if end.get(n) != ends[0].get(n)]
+    assert not differing
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from curatome import durable
+from curatome.project import open_project
+from curatome.workflows import region_units
+from curatome.workflows.versions import withdraw_case
+
+region_units._UNIT_IMAGES = 3
+left, fsync = int(sys.argv[2]), os.fsync
+
+def counted(descriptor):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    fsync(descriptor)
+
+durable.os.fsync = counted
+withdraw_case(open_project(pathlib.Path(sys.argv[1])), "P0", "consent withdrawn")
+"""
+
+
+def test_killed_at_its_writes_the_same_call_finishes_it(project, tmp_path):
+    """The process dies with a file half done, at every seventh of its writes."""
+    create_version(project, "first", near=False)
+    gone, rest = pictures(project, "P0"), others(project, gone_images(project))
+    ends, killed, writes = [], True, 3
+    while killed:
+        root = shutil.copytree(project.root, tmp_path / f"killed-{writes}")
+        child = [sys.executable, "-c", KILLED, str(root), str(writes)]
+        killed = subprocess.run(child, timeout=120, check=False).returncode == -signal.SIGKILL
+        mine = open_project(root)
+        if killed:
+            withdraw_case(mine, "P0", WHY)
+        assert none_left(mine, gone), writes
+        assert rows_of(mine) == rest
+        assert not verify_versions(root)
+        assert not list(root.rglob(".*.unfinished"))
+        ends.append({**tree(root / "build"), **tree(root / ".curatome" / "sources")})
+        writes += 7
+    assert len(ends) > 4
+    differing = [n for end in ends for n in {*end, *ends[0]} if end.get(n) != ends[0].get(n)]
+    assert not differing
 
 
 def _kill_at(module, step, calls):

@@ -20,7 +20,7 @@ from curatome.objects import objects_below, remove_objects
 from curatome.project import Project
 from curatome.workflows.annotation_check import annotation_store
 from curatome.workflows.purge_regions import purge_regions
-from curatome.workflows.splits import FOLDS, read_splits, save_splits
+from curatome.workflows.splits import FILE, FOLDS, read_splits, save_splits
 
 _CACHES = (
     *("shards.json", "parts.json"),
@@ -44,9 +44,7 @@ def purge(project: Project, versions: Path, wish: Wish) -> int:
     """
     slides = [name for name in wish.slides if "/" not in name]
     images = [name for name in wish.slides if "/" in name]
-    for folder in (project.build, project.root / "cells"):
-        if folder.is_dir():
-            remove_unfinished(folder)
+    _remove_unfinished(project, versions)
     _remove_files(project, slides)
     cells = (project.root / "cells").glob("*/cells.parquet")
     for path in (*(project.root / name for name in _TABLES), *cells):
@@ -72,6 +70,17 @@ def purge(project: Project, versions: Path, wish: Wish) -> int:
     _forget_findings(project, names)
     project.store.shrink()
     return events
+
+
+def _remove_unfinished(project: Project, versions: Path) -> None:
+    """What writers that were killed have left, of this withdrawal or of anything before."""
+    hidden = project.root / ".curatome"
+    for folder in (project.build, project.root / "cells", versions, hidden):
+        if folder.is_dir():
+            remove_unfinished(folder)
+    for name in (FILE, FOLDS):
+        for path in project.root.glob(f".{name}.*.unfinished"):
+            path.unlink()
 
 
 def _remove_files(project: Project, slides: Iterable[str]) -> None:
