@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from curatome.workflows.check import Checked
     from curatome.workflows.check_fix import Fixed
 
+SLIDES = 30
+"""Slides whose findings are listed; the others are counted."""
 COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
 
 
@@ -25,18 +27,46 @@ def print_checked(found: Checked, shown: int) -> None:
 
     Args:
         found: of a check.
-        shown: how many of one code on one slide are listed; the others are counted.
+        shown: how many of one code on one slide are listed; the others are counted, and so are
+            those of all slides but `SLIDES` unless every finding is to be listed.
     """
-    hidden = 0
+    hidden, slides = 0, 0
     for image, findings in found.groups:
+        slides += image is not None
+        if image is not None and slides > SLIDES and shown < len(found.findings):
+            hidden += len(findings)
+            continue
         case = f"  [dim]case {escape(image.case)}[/]" if image and image.case else ""
         title = escape(image.name) if image else "The dataset"
         console.print(f"[bold underline]{title}[/]{case}")
         hidden += _print_group(findings, image.image if image else "", shown)
         console.print()
     if hidden:
-        console.print(f"[dim]{hidden:,} more are not listed; `curatome check --all` does.[/]")
+        more = f" and {count(slides - SLIDES, 'more slide')}" if slides > SLIDES else ""
+        console.print(f"[dim]{hidden:,} more{more} are not listed; `curatome check --all` does.[/]")
+        _print_statistics(found)
     _print_summary(found)
+
+
+def _print_statistics(found: Checked) -> None:
+    """How often each rule found something."""
+    from curatome.rules.engine import image_of
+    from curatome.rules.registry import all_rules
+
+    names = {rule.code: rule.name.replace("-", " ") for rule in all_rules()}
+    by_code: dict[str, list[Finding]] = {}
+    for finding in found.findings:
+        by_code.setdefault(finding.code, []).append(finding)
+    console.print()
+    for code, some in sorted(by_code.items(), key=lambda one: -len(one[1])):
+        worst = max(one.severity for one in some)
+        slides = len({image_of(one) for one in some} & set(found.images))
+        where = f"  [dim]{count(slides, 'slide')}[/]" if slides else ""
+        console.print(
+            f"{len(some):>9,}  [{COLORS[worst]}]{worst!s:<7}[/] [bold]{code}[/] "
+            f"{names.get(code, ''):<30}{where}".rstrip()
+        )
+    console.print()
 
 
 def _print_group(findings: list[Finding], image: str, shown: int) -> int:

@@ -80,3 +80,13 @@ def test_little_tissue() -> None:
     # 30 px of 8 µm are 0.24 mm: 0.058 mm², and a rim of half a pixel.
     assert finding.evidence["tissue_mm2"] == pytest.approx(0.0576, rel=0.25)
     assert found(LITTLE, dataclasses.replace(inputs(), pixels=picture(90))) == []
+
+
+def test_a_chosen_field_is_no_slide() -> None:
+    """1,000 × 800 px of 0.25 µm are 0.05 mm²: it cannot show more."""
+    small = inputs(of=[slide("s1", width=1_000, height=800)])
+
+    def pixels(_image, _box, _mpp):
+        raise AssertionError("nothing is to be looked at")
+
+    assert found(LITTLE, dataclasses.replace(small, pixels=pixels)) == []

@@ -11,6 +11,9 @@ from curatome.findings import Finding, Severity
 from curatome.rules.rule import Inputs, Rule
 from curatome.slides.tissue import find_tissue
 
+_FIELDS = 4
+"""Images of so few fields of a microscope are no slides."""
+
 
 def _two_cases(inputs: Inputs) -> Iterator[Finding]:
     """Slides of two cases most of whose items look alike, or are alike byte for byte."""
@@ -68,6 +71,9 @@ def _little_tissue(inputs: Inputs) -> Iterator[Finding]:
         if inputs.pixels is None or not row["width"] or not row["mpp_x"]:
             continue
         mpp = max(settings.mpp, row["mpp_x"])
+        mm2 = row["width"] * row["mpp_x"] * row["height"] * row["mpp_y"] / 1e6
+        if mm2 < _FIELDS * least:
+            continue  # a field that somebody chose, no slide
         box = (0.0, 0.0, float(row["width"]), float(row["height"]))
         mask, _ = find_tissue(inputs.pixels(row["slide"], box, mpp), mpp, settings)
         area = float(mask.sum()) * mpp**2 / 1e6
@@ -117,11 +123,13 @@ LITTLE = Rule(
     good="A needle biopsy of 8 mm².",
     fix="Look at it. If the tissue is there but pale, raise `sensitivity` under [tissue]; else "
     "have the slide scanned again, or leave it out.",
-    method="The tissue mask of the build (`curatome.slides.tissue`) over an overview of the slide.",
+    method="The tissue mask of the build (`curatome.slides.tissue`) over an overview of the slide. "
+    "Images of less than four such fields are no slides and are left out.",
     promise="slides with 0.2 mm² of tissue or less, beside others with 0.6 mm² or more",
     settings={
         "least_mm2": (0.24, "mm², one high-power field of an eyepiece of 22 mm at 40×"),
     },
     look=_little_tissue,
+    version=2,
 )
 RULES = (TWO_CASES, LITTLE)
