@@ -267,7 +267,7 @@ PROMISES = (
     Promise("CLN002", "outline of a nucleus so many µm too narrow, a fifth", _tight, 1.0,
             (0.5, 0.75, 1.5), 6),
     Promise("CLN003", "outline of a nucleus 6 µm wide or more so many µm aside, a fifth", _shifted,
-            2.5, (1.0, 2.0, 3.0, 4.0), 8),
+            2.0, (1.0, 1.5, 2.5, 3.0, 4.0), 20, first=4001),
     Promise("CLN004", "two classes, share of the smaller one's area", _overlapped, 0.15,
             (0.05, 0.3), 2, exact=True),
     Promise("CLN005", "region, share that is the tissue beside it", _mixed, 0.4, (0.2, 0.3, 0.5),

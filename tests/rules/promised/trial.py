@@ -52,6 +52,8 @@ class Promise:
         others: weaker and stronger ones.
         cohorts: how many seeds give 20 planted faults or more at the promised strength.
         exact: whether all must be found, and nothing else.
+        first: the first seed that nothing was tuned on; a later one where the promise was changed
+            after the usual ones had been looked at.
     """
 
     code: str
@@ -61,6 +63,12 @@ class Promise:
     others: tuple[float, ...] = ()
     cohorts: int = 3
     exact: bool = False
+    first: int = 3001
+
+    @property
+    def seeds(self) -> range:
+        """Seeds that nothing was tuned on."""
+        return range(self.first, self.first + self.cohorts)
 
     @property
     def strengths(self) -> list[float]:

@@ -213,7 +213,7 @@ SHIFTED = Rule(
     fix="Move the outline. If many on one slide are shifted alike, correct the offset of the "
     "import instead.",
     method=_METHOD.format("Twice the mean of the path's distance times the normal is the shift."),
-    promise="outlines 2.5 µm beside nuclei that are 6 µm wide or wider, one in five of a slide's",
+    promise="outlines 2 µm beside nuclei that are 6 µm wide or wider, one in five of a slide's",
     look=_shifted,
     settings={
         **_COMMON,
