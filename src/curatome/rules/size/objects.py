@@ -160,7 +160,7 @@ ODD = Rule(
     method="Robust z of the logarithm of the area within the class, its deviation estimated on "
     "each side of the median by the median distance (10.1080/01621459.1993.10476408). Areas are "
     "compared in µm² over the whole dataset; on images without a scale, in px within the image.",
-    promise="areas 8 times larger or smaller than their class's median, in a class whose areas "
+    promise="areas ten times larger or smaller than their class's median, in a class whose areas "
     "differ by a factor of up to 1.5 (one standard deviation)",
     look=_odd,
     settings={

@@ -110,10 +110,11 @@ def _corners(bounds: Floats, frame: Frame) -> Dialect | None:
 def _edges(bounds: Floats, size: Floats) -> Iterator[Dialect | None]:
     yield _sizes(bounds, size)
     half = np.tile(bounds[:, 2:] - bounds[:, :2], 2) / 2
-    beyond = (bounds[:, 2:] > size).any(axis=1), (bounds[:, :2] < 0).any(axis=1)
+    far = np.asarray((bounds[:, 2:] > size).any(axis=1))
+    near = np.asarray((bounds[:, :2] < 0).any(axis=1))
     for one, other, moved, words in (
-        (beyond[0], beyond[1], bounds - half, ("center", "corner", "right or lower")),
-        (beyond[1], beyond[0], bounds + half, ("corner", "center", "left or upper")),
+        (far, near, bounds - half, ("center", "corner", "right or lower")),
+        (near, far, bounds + half, ("corner", "center", "left or upper")),
     ):
         yield _off_center(one, other, _on(moved, size), words)
 
