@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import random
 import shutil
 import signal
 import subprocess
@@ -11,13 +12,16 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import shapely
 
 from curatome.dataset.versions import load_log, withdrawing
 from curatome.dataset.versions.model import read_info
-from curatome.errors import BuildError, ProjectError, VersionError
-from curatome.project import open_project
+from curatome.errors import BuildError, ProjectError, TableError, VersionError
+from curatome.project import create_project, open_project
+from curatome.tiles.cells import CellSettings
 from curatome.tiles.shards import read_member
 from curatome.workflows import purge_regions, region_units
 from curatome.workflows.add import add_slides
@@ -26,6 +30,9 @@ from curatome.workflows.annotation_check import annotation_store
 from curatome.workflows.annotation_options import Wishes as Asked
 from curatome.workflows.annotations import import_files
 from curatome.workflows.build import build_project
+from curatome.workflows.cells import cut_project_cells
+from curatome.workflows.check import Wishes as Check
+from curatome.workflows.check import check_project
 from curatome.workflows.create_version import create_version
 from curatome.workflows.forget import forget_slides
 from curatome.workflows.regions import build_sources
@@ -85,11 +92,19 @@ def pictures(project, case):
     slides = {entry.slide: entry.case for entry in project.store.slides()}
     tiles = pq.read_table(project.build / "tiles.parquet").to_pylist()
     places = [row for row in tiles if slides[row["slide"]] == case]
-    regions = rows_of(project)
-    mine = {row["image"] for row in regions if row["case"] == case}
-    places += [row for row in regions if row["image"] in mine and row["shard"]]
-    return {
+    found = {
         read_member(project.build / row["shard"], row["offset"], row["length"]) for row in places
+    }
+    return found | pictures_of_regions(project, case)
+
+
+def pictures_of_regions(project, case):
+    rows = rows_of(project)
+    mine = {row["image"] for row in rows if row["case"] == case}
+    return {
+        read_member(project.build / row["shard"], row["offset"], row["length"])
+        for row in rows
+        if row["image"] in mine and row["shard"]
     }
 
 
@@ -431,6 +446,75 @@ def test_annotations_of_it_are_not_imported_again(project, tmp_path):
     assert line.startswith("left out: 2 annotations of case P0, withdrawn on")
     with annotation_store(project) as store:
         assert store.current()["image"].to_pylist() == [kept.slide]
+
+
+def test_cells_and_what_check_remembers_go_too(project):
+    entries = project.store.slides()
+    spots = [shapely.Point(700 + 60 * n, 600).buffer(12) for n in range(4)]
+    glass = shapely.Point(-400, -400).buffer(5)  # the same white crop on every slide
+    table = pa.table(
+        {
+            "slide": [e.slide for e in entries for _ in (*spots, glass)],
+            "cell": [f"c{n}" for _ in entries for n in range(5)],
+            "shape": [shapely.to_wkb(one) for _ in entries for one in (*spots, glass)],
+        }
+    )
+    cut = cut_project_cells(project, "spots", table, CellSettings(side_px=40, mpp=0.6))
+    cells = [row for row in pq.read_table(cut.table).to_pylist() if row["cell"] != "c4"]
+    case = {entry.slide: entry.case for entry in entries}
+    crops = {
+        one: {read_member(cut.table.parent / row["shard"], row["offset"], row["length"])
+              for row in cells if case[row["slide"]] == one}
+        for one in ("P0", "P1")
+    }  # fmt: skip
+    check_project(project, Check(near=True))
+    withdraw_case(project, "P0", WHY)
+    whole = content(project)
+    assert not [one for one in crops["P0"] if one in whole]
+    assert all(one in whole for one in crops["P1"])
+    slides = [entry.slide for entry in entries if entry.case == "P0"]
+    check_project(project, Check(near=True))
+    for path in project.root.rglob("*"):
+        held = text(path) if path.is_file() else ""
+        assert not [one for one in slides if one in held], path
+    with pytest.raises(TableError, match="is not ready"):
+        cut_project_cells(project, "spots", table, CellSettings(side_px=40, mpp=0.6))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_any_mix_of_cases_and_copies(tmp_path, seed):
+    """Two sources of images of drawn cases, some the same; one case after the other withdraws."""
+    draw = random.Random(seed)
+    project = create_project(tmp_path / "p", '[dataset]\ntitle = "t"\n')
+    for name in ("one", "two"):
+        for number in range(14):
+            case = draw.choice("01234")
+            path = tmp_path / name / "tumor" / f"P{case}_{number:02d}.png"
+            put(path, draw.randrange(18), (60, 50))
+        add_source(project, tmp_path / name, folder_source(name, PATTERN, **SCALE))
+    build_sources(project)
+    before = rows_of(project)
+    create_version(project, "first", near=False)
+    left, out = {"P0", "P1", "P2", "P3", "P4"}, set()
+    for case in draw.sample(sorted(left), 3):
+        gone = pictures_of_regions(project, case)
+        if not gone:
+            continue  # its images went with others, being the same
+        withdraw_case(project, case, WHY)
+        out |= {row["image"] for row in before if row["case"] == case}
+        rest = [row for row in before if row["image"] not in out]
+        assert none_left(project, gone)
+        assert rows_of(project) == rest
+        held = content(project)
+        assert all(
+            read_member(project.build / row["shard"], row["offset"], row["length"]) in held
+            for row in rest
+            if row["shard"]
+        )
+        assert not verify_versions(project.root)
+        assert build_sources(project).made == 0
+        assert rows_of(project) == rest
+    assert out
 
 
 def test_a_damaged_list_is_told(project):

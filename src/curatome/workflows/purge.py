@@ -28,7 +28,7 @@ _CACHES = (
     *("check.sqlite", "check.sqlite-wal", "check.sqlite-shm"),
 )
 _TABLES = ("build/tiles.parquet", "build/slides.parquet")
-_AT_ONCE = 500  # images that a database is asked about
+_AT_ONCE = 20_000  # images that a database is asked about
 
 
 def purge(project: Project, versions: Path, wish: Wish) -> int:
@@ -108,8 +108,20 @@ def _filter(path: Path, wish: Wish) -> None:
             keep = pc.and_(keep, pc.invert(mine))
     if int(pc.sum(keep).as_py() or 0) == len(table):
         return
+    rest = table.filter(keep)
+    if "copy_of" in rest.column_names:
+        rest = _without_originals(rest, wish)
     with new_file(path) as stream:
-        pq.write_table(table.filter(keep), stream, compression="zstd")
+        pq.write_table(rest, stream, compression="zstd")
+
+
+def _without_originals(cells: pa.Table, wish: Wish) -> pa.Table:
+    """Cells that no longer name a cell of the case, as `slide/cell`, as what they are a copy of."""
+    at = cells.schema.get_field_index("copy_of")
+    field, column = cells.schema.field(at), cells["copy_of"]
+    slide = pc.list_element(pc.split_pattern(column, "/"), 0)
+    gone = pc.is_in(slide, pa.array(wish.slides, pa.string()))
+    return cells.set_column(at, field, pc.if_else(gone, pa.scalar(None, field.type), column))
 
 
 def _forget_records(path: Path, slides: Iterable[str]) -> None:

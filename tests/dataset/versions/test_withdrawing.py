@@ -85,6 +85,43 @@ def test_images_in_a_shared_shard_are_erased_in_place(tmp_path):
     assert not verify(made.root, made.shards)
 
 
+def test_images_that_are_in_no_version_are_erased_too(made):
+    """What is built beside the versions: one image in a shard of others, one in one of its own."""
+    rows = made.tables["items"].to_pylist()
+    other = next(row for row in rows if row["case"] != wish_of(made).case)
+    shared, own = made.shards / other["shard"], made.shards / "own.tar"
+    kept = read_member(shared, other["offset"], other["length"])
+    end = shared.stat().st_size
+    shared.write_bytes(shared.read_bytes() + b"pixels of the case" * 20)
+    own.write_bytes(b"more pixels of the case" * 20)
+    places = [("two/a", other["shard"], end, 360), ("two/b", "own.tar", 0, 460),
+              ("two/c", other["shard"], other["offset"], other["length"])]  # fmt: skip
+    columns = dict(
+        zip(("slide", "shard", "offset", "length"), zip(*places, strict=True), strict=True)
+    )
+    wish = Wish("X", ("two/a", "two/b"), "asked", "2025-02-01T00:00:00Z")
+    built = pa.RecordBatch.from_pydict({name: list(some) for name, some in columns.items()})
+    done = withdraw(made.root, made.shards, wish, built=lambda: iter([built]))
+    assert done.shards == ("own.tar",)
+    assert done.erased == (other["shard"],)
+    assert b"pixels of the case" not in everything(made)
+    assert not own.exists()
+    assert read_member(shared, other["offset"], other["length"]) == kept
+
+
+def test_a_case_of_one_source_is_not_that_of_another(made):
+    rows = made.tables["items"].to_pylist()
+    for row, source in zip(rows[:3], ("one", "two", "three"), strict=True):
+        row["source"], row["slide"], row["case"] = source, f"{source}/hash", f"{source}/7"
+    made.freeze("v3", items=pa.Table.from_pylist(rows, made.tables["items"].schema))
+    for case, gone in (("two/7", {"two"}), ("7", {"one", "two", "three"})):
+        withdraw(made.root, made.shards, Wish(case, (), "asked", f"2025-02-0{len(gone)}T00:00:00Z"))
+        folder = made.root / load_log(made.root)[-1].folder
+        left = set(pq.read_table(folder / "items.parquet")["source"].to_pylist()) - {None}
+        assert left == {"one", "two", "three"} - gone
+    assert not verify(made.root, made.shards)
+
+
 def test_a_picture_that_was_moved_to_another_case_stays(made):
     """Version 3 says that the slide is another patient's; that patient did not ask."""
     wish = wish_of(made)
