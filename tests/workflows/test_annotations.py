@@ -142,6 +142,17 @@ def test_classes_are_renamed_on_the_way_in(project: Project, tmp_path: Path) -> 
     assert sorted(row["labels"] for row in held(project)) == [["stroma"], ["tumor"]]
 
 
+def test_what_has_no_class_is_given_one(project: Project, tmp_path: Path) -> None:
+    bare = {**feature(1, ""), "properties": {"objectType": "annotation"}}
+    file = qupath(tmp_path / "S1.geojson", bare, feature(2, "stroma"))
+    (one,) = import_files(project, [file], Wishes(classes={"": "nucleus"}))
+    assert dict(one.labels) == {"nucleus": 1, "stroma": 1}
+    assert sorted(row["labels"] for row in held(project)) == [["nucleus"], ["stroma"]]
+    (again,) = import_files(project, [file], merge=True)
+    assert "--class =nucleus" in again.again
+    assert sorted(row["labels"] for row in held(project)) == [["nucleus"], ["stroma"]]
+
+
 def test_a_dry_run_records_nothing(project: Project, tmp_path: Path) -> None:
     file = qupath(tmp_path / "S1.geojson", feature(1, "tumor"))
     (one,) = import_files(project, [file], Wishes(dry_run=True))

@@ -47,7 +47,10 @@ ImageOption = Annotated[
 ]
 ClassOption = Annotated[
     list[str] | None,
-    typer.Option("--class", help="OLD=NEW gives a class of the files another name."),
+    typer.Option(
+        "--class",
+        help="OLD=NEW gives a class of the files another name; =NEW gives one to those without.",
+    ),
 ]
 BoxOption = Annotated[str | None, typer.Option(help="How boxes are meant: xywh or x1y1x2y2.")]
 UnitOption = Annotated[str | None, typer.Option(help="Unit of coordinates: px or um.")]
@@ -182,8 +185,8 @@ def _wishes(
     pairs = {}
     for text in classes or ():
         old, equals, new = text.partition("=")
-        if not (old and equals and new):
-            raise AnnotationError(f'--class is OLD=NEW. Got "{text}".')
+        if not (equals and new):
+            raise AnnotationError(f'--class is OLD=NEW, or =NEW. Got "{text}".')
         pairs[old] = new
     return Wishes(*said, pairs, options, *how)
 

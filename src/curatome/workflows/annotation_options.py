@@ -26,7 +26,8 @@ class Wishes:
         guideline: version they were made under, where the files do not say it; None for the one
             in force.
         image: the slide that files without names are about.
-        classes: new names of classes by their names in the files.
+        classes: new names of classes by their names in the files; that of "" is given to what has
+            no class there.
         options: how doubtful coordinates are read.
         yes: take the reading that fits best where one is in doubt.
         new_ids: give other ids to annotations whose id the project knows from elsewhere, such as
@@ -119,7 +120,9 @@ def filled(table: pa.Table, title: str, wishes: Wishes, guideline: str) -> pa.Ta
         numbers = pa.array(np.full(len(table), wishes.read, np.int16))
         table = put(table, "read", numbers)
     if wishes.classes:
-        labels = [renamed(row, wishes.classes) for row in table.column("labels").to_pylist()]
+        unnamed = [wishes.classes[""]] if "" in wishes.classes else []
+        names = table.column("labels").to_pylist()
+        labels = [renamed(row, wishes.classes) if row else unnamed for row in names]
         table = put(table, "labels", pa.array(labels, table.schema.field("labels").type))
     return table
 
