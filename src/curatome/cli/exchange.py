@@ -1,8 +1,7 @@
-"""`curatome import`, `sync` and `export`: annotations of other tools, in and out."""
+"""`curatome import` and `sync`: annotations of other tools into the project."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,6 @@ import typer
 from rich.markup import escape
 
 from curatome.cli.console import (
-    CLEAN,
     ERROR,
     FINDINGS,
     JsonOption,
@@ -69,7 +67,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("import")(import_)
     app.command("sync")(sync)
-    app.command("export")(export)
 
 
 def import_(  # noqa: PLR0913
@@ -127,38 +124,6 @@ def sync(  # noqa: PLR0913
     options = _options(box, unit, downsample, axes)
     wishes = _wishes(said, classes, options, (yes, False, dry_run))
     _record(paths, wishes, True, (workers, project, as_json))
-
-
-def export(
-    out: Annotated[Path, typer.Argument(help="A file, or a folder for one file per image.")],
-    *,
-    format_: Annotated[str, typer.Option("--format", "-f", help="A format's name.")],
-    image: Annotated[list[str] | None, typer.Option(help="Only of these slides.")] = None,
-    reader: Annotated[list[str] | None, typer.Option(help="Only by these readers.")] = None,
-    label: Annotated[list[str] | None, typer.Option("--class", help="Only these classes.")] = None,
-    at: Annotated[int | None, typer.Option(help="As it was after this event.")] = None,
-    losses: Annotated[Path | None, typer.Option(help="Write the loss report as CSV.")] = None,
-    project: ProjectOption = Path(),
-    as_json: JsonOption = False,
-) -> None:
-    """Write annotations in another tool's format, and say what it could not carry."""
-    from curatome.workflows.annotation_export import Selection, export_annotations, write_losses
-
-    selection = Selection(tuple(image or ()), tuple(reader or ()), tuple(label or ()), at)
-    result = export_annotations(project_at(project), out, format_, selection)
-    if losses is not None:
-        write_losses(losses, result.losses)
-    if as_json:
-        files = {str(path): number for path, number in result.files.items()}
-        told = {"losses": result.losses, "seen": result.seen, "regions": result.regions}
-        print_json({"files": files, **told})
-    else:
-        for path, number in result.files.items():
-            console.print(f"{escape(str(path))}: {count(number, 'annotation')}", soft_wrap=True)
-        if result.regions:
-            console.print(f"With {count(result.regions, 'exhaustively annotated region')}.")
-        _print_losses(result.format, result.losses, losses)
-    raise typer.Exit(FINDINGS if result.losses else CLEAN)
 
 
 def _options(box: str | None, unit: str | None, downsample: float | None, axes: str | None) -> Any:
@@ -356,21 +321,3 @@ def _listed(numbers: Any) -> str:
     shown = [f"{name} {number:,}" for name, number in list(numbers.items())[:_SHOWN]]
     more = f", and {len(numbers) - _SHOWN:,} more" if len(numbers) > _SHOWN else ""
     return escape(", ".join(shown) + more)
-
-
-def _print_losses(title: str, losses: Any, written: Path | None) -> None:
-    if not losses:
-        console.print(f"Nothing was lost: {escape(title)} holds all of it.")
-        return
-    # One reason for thousands of annotations is one line.
-    reasons: dict[tuple[str, str], int] = {}
-    for loss in losses:
-        key = (loss.field, re.sub(r"\d+(\.\d+)?", "…", loss.reason))
-        reasons[key] = reasons.get(key, 0) + 1
-    console.print(f"What {escape(title)} could not carry:")
-    for (field, reason), number in sorted(reasons.items(), key=lambda item: -item[1]):
-        what = "region" if field == "exhaustive" else "annotation"
-        line = f"  {field}, {count(number, what)}: {reason}"
-        console.print(escape(line), soft_wrap=True)
-    if written is None:
-        console.print("[dim]→ --losses FILE.csv writes them one by one[/]")
