@@ -6,7 +6,10 @@ Every fault of `tests.rules.promised` is planted in phantom cohorts at graded st
 the strength that the rule's documentation promises. Recall is the share of planted faults that
 were found, precision the share of what was found that is wrong indeed, `n` how many were planted.
 Where a finding is about the whole dataset, every second cohort is clean. Rules and promises were
-tuned on seeds 1 to 99; the seeds from 3001 on were looked at for this table only.
+tuned on seeds 1 to 99, and looked at once on seeds from 3001 on. There, three did not keep their
+promise: CLN003 (0.93 at 2.5 µm), CLN005 (0.91) and SIZ002 (0.73 at 8 times). CLN003 and SIZ002 now
+promise a strength that they keep over more seeds below 100, CLN005 tells of smaller parts; what is
+said of these three is of seeds from 4001 on, which nobody had looked at.
 """
 
 from __future__ import annotations
@@ -20,26 +23,24 @@ from pathlib import Path
 from benchmarks.recording import keep, machine
 from tests.rules.promised import PROMISES, Promise, score
 
-FIRST_SEED = 3001
 
-
-def report(promises: list[Promise], first: int) -> Iterator[str]:
+def report(promises: list[Promise], first: int | None) -> Iterator[str]:
     """A line for each rule, fault and strength."""
     yield machine()
-    yield f"seeds from {first} on"
     yield ""
-    yield f"{'rule':<8}{'strength':>9}   {'recall':>6} {'precision':>9} {'n':>5}   fault"
+    yield f"{'rule':<8}{'strength':>9}   {'recall':>6} {'precision':>9} {'n':>5} {'seeds':>6}  fault"
     last = ""
     for promise in promises:
         for strength in promise.strengths:
-            reached = score(promise, strength, range(first, first + promise.cohorts))
+            seeds = range(first, first + promise.cohorts) if first else promise.seeds
+            reached = score(promise, strength, seeds)
             mark = "*" if strength == promise.promised else " "
             precision = "-" if math.isnan(reached.precision) else f"{reached.precision:.3f}"
             told = promise.fault if promise.fault != last else ""
             last = promise.fault
             yield (
                 f"{promise.code:<8}{strength:>9g} {mark} {reached.recall:>6.3f} {precision:>9} "
-                f"{reached.planted:>5}   {told}"
+                f"{reached.planted:>5} {seeds[0]:>6}  {told}"
             ).rstrip()
 
 
@@ -47,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, help="not used; every benchmark takes it")
     parser.add_argument("--only", help="begin of the codes to look at; nothing is kept then")
-    parser.add_argument("--first", type=int, default=FIRST_SEED, help="the first seed")
+    parser.add_argument("--first", type=int, help="the first seed; nothing is kept then")
     arguments = parser.parse_args()
     start = time.perf_counter()
     chosen = [one for one in PROMISES if one.code.startswith(arguments.only or "")]
@@ -57,7 +58,7 @@ def main() -> None:
         lines.append(line)
     lines += ["", f"{time.perf_counter() - start:.0f} s"]
     print(lines[-1])
-    if not arguments.only and arguments.first == FIRST_SEED:
+    if not arguments.only and not arguments.first:
         keep("rules", "\n".join(lines))
 
 

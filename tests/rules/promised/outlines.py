@@ -271,7 +271,7 @@ PROMISES = (
     Promise("CLN004", "two classes, share of the smaller one's area", _overlapped, 0.15,
             (0.05, 0.3), 2, exact=True),
     Promise("CLN005", "region, share that is the tissue beside it", _mixed, 0.4, (0.2, 0.3, 0.5),
-            12),
+            12, first=4001),
     Promise("CLN006", "region, share that is glass", _glass, 0.2, (0.05, 0.15, 0.3), 12),
     Promise("CMP002", "share of the tissue without a class", _bare, 0.15, (0.05, 0.25), 12),
     Promise("SIZ001", "region of so many integral ranges", _small, 2.0, (1.0, 3.0, 6.0), 20),

@@ -141,6 +141,7 @@ MIXED = Rule(
     "blocks of the region that look like the surroundings are left out and it is fitted again "
     "until nothing changes. Their largest connected piece is told of, if both kinds are apart "
     "(Ashman's D, 10.1086/117248). What a region holds that does not lie around it is not found.",
+    version=2,
     promise="regions of a tumor of which 40 % is the tissue beside it",
     look=_mixed,
     settings={
@@ -148,8 +149,8 @@ MIXED = Rule(
         "block_um": (24.0, "edge of a block: some cells, so that its mean is of a tissue"),
         "apart": (1.8, "Ashman's D; from 2 on, two populations are clearly told apart, and a "
                        "region that is itself a mixture stays a little below"),
-        "least_part": (0.15, "of the region that must hang together and look like what lies "
-                             "around it"),
+        "least_part": (0.1, "of the region that must hang together and look like what lies "
+                            "around it; of a tumor drawn along its edge up to 0.05 does"),
     },
 )  # fmt: skip
 GLASS = Rule(
