@@ -28,7 +28,7 @@ def report(promises: list[Promise], first: int | None) -> Iterator[str]:
     """A line for each rule, fault and strength."""
     yield machine()
     yield ""
-    yield f"{'rule':<8}{'strength':>9}   {'recall':>6} {'precision':>9} {'n':>5} {'seeds':>6}  fault"
+    yield "rule     strength   recall precision     n  seeds  fault"
     last = ""
     for promise in promises:
         for strength in promise.strengths:
