@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -120,8 +121,11 @@ def _tell(
             print_fixed(fixed)
         return
     if how is Format.HTML:
+        from curatome.workflows.check_crops import crops_of
+
         path = output or project.root / "report" / "check.html"
-        as_html(found, project.protocol.dataset.title, path)
+        crops = crops_of(project, found.findings, os.cpu_count() or 1)
+        as_html(found, project.protocol.dataset.title, path, crops)
         console.print(f"Written: {escape(str(path))}", soft_wrap=True)
         return
     if output is None:

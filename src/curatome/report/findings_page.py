@@ -10,6 +10,7 @@ from pathlib import Path
 from curatome import durable
 from curatome.findings import Finding, Severity
 from curatome.report.page import evidence_text
+from curatome.report.pictures import data_uri
 from curatome.report.rules_page import RuleText, environment
 
 _SHOWN = 20
@@ -27,6 +28,7 @@ class FindingsPage:
         slides: how many were checked.
         checked: how many rules have looked.
         accepted: findings that somebody accepts, with the reason.
+        pictures: JPEGs of what findings are about, by `id` of the finding.
     """
 
     title: str
@@ -35,6 +37,7 @@ class FindingsPage:
     slides: int = 0
     checked: int = 0
     accepted: Sequence[tuple[Finding, str]] = ()
+    pictures: Mapping[int, bytes] = field(default_factory=dict)
 
     @property
     def severities(self) -> list[tuple[Severity, int]]:
@@ -47,6 +50,9 @@ def render_findings(page: FindingsPage) -> str:
     """The page as HTML; equal findings give equal text."""
     made = environment()
     made.filters["evidence"] = _short_evidence
+    made.filters["picture"] = lambda one: (
+        data_uri(page.pictures[id(one)]) if id(one) in page.pictures else ""
+    )
     groups = [(*group[:2], _by_code(group[2])) for group in page.groups]
     return made.get_template("check.html.jinja").render(page=page, groups=groups, shown=_SHOWN)
 

@@ -263,7 +263,7 @@ def evidence_text(finding: Finding) -> str:
         if place.width or place.height:
             parts.append(f"{place.width:,.0f} × {place.height:,.0f} px")
     for key, value in finding.evidence.items():
-        if key != "image":  # stands at the head of the finding
+        if key not in ("image", "annotation"):  # these stand at the head of the finding
             parts.append(f"{key.replace('_', ' ')} {_told(value)}")
     return " · ".join(parts)
 

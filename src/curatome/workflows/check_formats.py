@@ -133,8 +133,16 @@ def _uri(path: str) -> str:
     return Path(path).as_uri() if Path(path).is_absolute() else quote(path)
 
 
-def as_html(found: Checked, title: str, path: Path) -> None:
+def as_html(
+    found: Checked, title: str, path: Path, crops: Mapping[int, bytes] | None = None
+) -> None:
     """One HTML file that needs nothing else to be read.
+
+    Args:
+        found: of a check.
+        title: the dataset's.
+        path: the file.
+        crops: pictures by the number of the finding, of `check_crops.crops_of`.
 
     Raises:
         OSError: the folder is not writable or the disk is full.
@@ -150,6 +158,7 @@ def as_html(found: Checked, title: str, path: Path) -> None:
         slides=len(found.images),
         checked=len(found.rules),
         accepted=tuple((one, by.reason) for one, by in found.accepted),
+        pictures={id(found.findings[k]): jpeg for k, jpeg in (crops or {}).items()},
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_findings(page, path)
