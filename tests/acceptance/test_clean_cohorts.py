@@ -26,6 +26,7 @@ from tests.rules.promised.sections import section
 pytestmark = pytest.mark.acceptance
 
 GRAZED_UM2 = 25.0
+CLASSES = [{"name": "tumor"}, {"name": "lymphocyte"}]
 SEEDS = (3001, 3002, 3003)
 GUIDELINE = {
     "version": "2.0",
@@ -35,11 +36,18 @@ GUIDELINE = {
 }
 
 
-def loud(inputs, expected=()) -> list[str]:
-    """Findings above note level of all rules that have what they need; some must be among them."""
+def loud(inputs, expected=(), left_out=frozenset()) -> list[str]:
+    """Findings above note level of all rules that have what they need.
+
+    Args:
+        inputs: of the cohort.
+        expected: rules that must be among them.
+        left_out: annotations whose findings do not count.
+    """
     looking = [rule for rule in all_rules() if lacking(rule, inputs) is None]
     assert set(expected) <= {rule.code for rule in looking}
     found = [one for rule in looking for one in image_by_image(rule, inputs)]
+    found = [one for one in found if one.evidence.get("annotation") not in left_out]
     return [f"{one.code} {one.message}" for one in found if one.severity > Severity.NOTE]
 
 
@@ -66,13 +74,20 @@ def apart(shapes):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_dataset_with_all_its_parts(seed) -> None:
-    """20 cases, 400 objects in painted pixels, tiles with splits, regions exhaustive for tumors."""
-    objects = ObjectDesign(cases=20, slides_per_case=1, objects_per_slide=20, size_um=(500.0,) * 2)
+    """20 cases, 400 painted objects, tiles with splits, five slides exhaustive for tumors.
+
+    The two classes look different, as COR001 asks for: where rare classes look alike, it suspects
+    a sound label here and there.
+    """
+    objects = ObjectDesign(
+        cases=20, slides_per_case=1, objects_per_slide=20, size_um=(500.0, 500.0),
+        classes=("tumor", "lymphocyte"), frequencies=(0.5, 0.5),
+    )  # fmt: skip
     tables = make_tables(CleanDesign(objects), seed)
     alike = tables.images["image"][:2].to_pylist()
     inputs = given(
-        tables, protocol=protocol_of(guideline=GUIDELINE), near=near_of([tuple(alike)]),
-        exhaustive=regions(tables, ("tumor",), 0.5), pixels=painted(tables, seed),
+        tables, protocol=protocol_of(guideline=GUIDELINE, classes=CLASSES), near=near_of([tuple(alike)]),
+        exhaustive=regions(tables, ("tumor",)).slice(0, 5), pixels=painted(tables, seed),
     )  # fmt: skip
     assert loud(inputs, {"COR001", "CMP001", "LEK005", "BAL001", "ACQ021", "DRF003"}) == []
 
@@ -81,15 +96,19 @@ def test_a_dataset_with_all_its_parts(seed) -> None:
 def test_nuclei_that_a_careful_reader_outlined(seed) -> None:
     """All nuclei of a phantom's field but for those that the section has only grazed.
 
-    Of two that lie on each other, the reader gives each place to one.
+    Of two that lie on each other, the reader gives each place to one. Outlines that lost a part of
+    their nucleus so are not looked at: that they cut it is true.
     """
     held = field(seed, 900.0, most=10**6)
     kept = shapely.area(held.shapes) >= GRAZED_UM2
     shapes, classes = held.shapes[kept], np.array(held.classes)[kept]
-    drawn = apart(redrawn(shapes, HAND, seed))
-    whole = shapely.area(drawn) >= GRAZED_UM2
-    inputs = sound(held.inputs(drawn[whole], classes[whole].tolist()))
-    assert loud(inputs, {"CLN001", "CLN002", "CLN003", "ACQ022", "SIZ002"}) == []
+    before = redrawn(shapes, HAND, seed)
+    drawn = apart(before)
+    there = shapely.area(drawn) >= GRAZED_UM2
+    whole = shapely.area(drawn)[there] > 0.99 * shapely.area(before)[there]
+    inputs = sound(held.inputs(drawn[there], classes[there].tolist()))
+    cut = {f"a{k}" for k in np.flatnonzero(~whole)}
+    assert loud(inputs, {"CLN001", "CLN002", "CLN003", "ACQ022", "SIZ002"}, cut) == []
 
 
 @pytest.mark.parametrize("seed", SEEDS)

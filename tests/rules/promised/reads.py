@@ -115,14 +115,16 @@ def _panel(right: float, seed: int) -> Trial:
     return Trial(inputs, frozenset({"reader joe"} if seed % 2 == 0 else ()))
 
 
-def regions(tables: Tables, classes: tuple[str, ...] = CLASSES, part: float = 1.0) -> pa.Table:
-    """The upper left part of every slide's field, along both sides, as an exhaustive region."""
+def regions(tables: Tables, classes: tuple[str, ...] = CLASSES) -> pa.Table:
+    """Every slide's field as an exhaustive region."""
     same = {"kind": "polygon", "classes": list(classes), "reader": "ada"}
-    rows = []
-    for name, (width, height) in sizes(tables).items():
-        box = shapely.to_wkb(shapely.box(0, 0, part * width, part * height))
-        rows.append(same | {"region": name, "image": name, "geometry": box})
-    return EXHAUSTIVE.from_rows(rows)
+    return EXHAUSTIVE.from_rows(
+        [
+            same
+            | {"region": name, "image": name, "geometry": shapely.to_wkb(shapely.box(0, 0, *at))}
+            for name, at in sizes(tables).items()
+        ]
+    )
 
 
 def _missed(strength: float, seed: int) -> Trial:
