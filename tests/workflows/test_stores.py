@@ -298,6 +298,22 @@ def test_a_withdrawn_case_leaves_shards_of_a_store_too(store, tmp_path):
     assert not shards(project)
 
 
+def test_shards_that_end_with_a_withdrawn_case_can_be_moved(store, tmp_path):
+    """They are longer than their last row says, and not cut short."""
+    project = project_with(tmp_path / "p", breakhis(tmp_path, 12), 1)
+    build_sources(project)
+    withdraw_case(project, "14-22541", "consent withdrawn")
+    rest = rows_of(project)
+    for path in sorted((project.build / "regions" / "shards").rglob("*.tar")):
+        put(path, f"s3://bucket/moved/{path.relative_to(project.build)}")
+    table = '[storage]\nshards = "s3://bucket/moved"\n'
+    (project.root / "curatome.toml").write_text('[dataset]\ntitle = "regions"\n' + table)
+    moved = open_project(project.root)
+    assert build_sources(moved).made == 0
+    assert rows_of(moved) == rest
+    assert all(len(_stored(moved, row)) == row["length"] for row in rest)
+
+
 def _killed(*_):
     raise KeyboardInterrupt
 
