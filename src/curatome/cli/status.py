@@ -67,7 +67,7 @@ def _print(found: Status, everything: bool) -> None:
     left = f"; {found.tiles_left:,} are left to be made" if found.tiles_left else ""
     console.print(f"tiles     {tiles}{left}")
     for line in found.withdrawn:
-        console.print(f"withdrawn {escape(line)}", soft_wrap=True)
+        console.print(f"without   {escape(line)}", soft_wrap=True)
     if found.left_over and found.left_over.files:
         rest = found.left_over
         console.print(

@@ -97,7 +97,7 @@ def log(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
         print_json({"versions": [{"id": i.id, **vars(i)} for i in infos], "withdrawn": cases})
         return
     for one in gone:
-        console.print(f"Withdrawn: {escape(str(one))}", soft_wrap=True)
+        console.print(f"Without {escape(str(one))}", soft_wrap=True)
     if not entries:
         console.print("No version yet. Next: [bold]curatome version create -m REASON[/]")
         return

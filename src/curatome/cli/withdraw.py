@@ -67,7 +67,8 @@ def withdraw(
         (name, f"{counts.get('items', 0):,}", f"{counts.get('annotations', 0):,}")
         for name, counts in done.rows.items()
     ]
-    print_table(("version", "items gone", "annotations gone"), rows, right=("items gone",))
+    if rows:
+        print_table(("version", "items gone", "annotations gone"), rows, right=("items gone",))
     erased = f", images in {len(done.erased)} overwritten" if done.erased else ""
     console.print(f"{count(len(done.shards), 'shard')} removed{erased}.")
     for entry in found.slides:
