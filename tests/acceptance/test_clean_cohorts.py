@@ -93,9 +93,12 @@ def test_a_dataset_with_all_its_parts(seed) -> None:
     tables = make_tables(CleanDesign(objects), seed)
     alike = tables.images["image"][:2].to_pylist()
     inputs = given(
-        tables, protocol=protocol_of(guideline=GUIDELINE, classes=CLASSES),
-        near=near_of([tuple(alike)]), exhaustive=regions(tables, ("tumor",)).slice(0, 5), pixels=painted(tables, seed),
-    )  # fmt: skip
+        tables,
+        protocol=protocol_of(guideline=GUIDELINE, classes=CLASSES),
+        near=near_of([tuple(alike)]),
+        exhaustive=regions(tables, ("tumor",)).slice(0, 5),
+        pixels=painted(tables, seed),
+    )
     assert loud(inputs, {"COR001", "CMP001", "LEK005", "BAL001", "ACQ021", "DRF003"}) == []
 
 
