@@ -67,7 +67,7 @@ def test_unknown_codes() -> None:
 
 
 def test_every_promise_is_tried_and_who_makes_none_says_why() -> None:
-    tried = {promise.code for promise in PROMISES}
+    tried = {promise.code for promise in PROMISES if not promise.short}
     for rule in RULES:
         assert (rule.code in tried) == bool(rule.promise), rule.code
         assert rule.promise or "promises nothing" in rule.method, rule.code

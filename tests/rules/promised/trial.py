@@ -54,6 +54,7 @@ class Promise:
         exact: whether all must be found, and nothing else.
         first: the first seed that nothing was tuned on; a later one where the promise was changed
             after the usual ones had been looked at.
+        short: whether the rule finds nine in ten only, says so, and promises nothing.
     """
 
     code: str
@@ -64,6 +65,7 @@ class Promise:
     cohorts: int = 3
     exact: bool = False
     first: int = 3001
+    short: bool = False
 
     @property
     def seeds(self) -> range:
