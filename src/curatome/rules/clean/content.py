@@ -141,8 +141,8 @@ MIXED = Rule(
     "blocks of the region that look like the surroundings are left out and it is fitted again "
     "until nothing changes. Their largest connected piece is told of, if both kinds are apart "
     "(Ashman's D, 10.1086/117248). What a region holds that does not lie around it is not found. "
-    "It promises nothing: of regions of a tumor of which 40 % is the tissue beside it, it finds nine "
-    "in ten.",
+    "It promises nothing: of regions of a tumor of which 40 % is the tissue beside it, it finds "
+    "nine in ten.",
     version=2,
     look=_mixed,
     settings={
