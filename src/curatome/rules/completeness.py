@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.compute as pc
 import shapely
 
 from curatome.agreement.completeness import captures_of, completeness
@@ -79,12 +82,8 @@ def _unscreened(inputs: Inputs) -> Iterator[Finding]:
     for field in fields(inputs):
         middles = shapely.get_coordinates(shapely.centroid(field.of()))
         middles = middles[shapely.contains_xy(field.shape, *middles.T)]
-        there = {name for held in field.labels for name in held} & field.classes
         if not len(middles):
-            if there:
-                named = ", ".join(sorted(there))
-                text = f"nothing is annotated in an exhaustive region; {named} is elsewhere on it."
-                yield _empty(field, text, field.shape.bounds, 1.0)
+            yield from _bare(inputs, field, chance)
             continue
         side, share, box = _emptiest(field.shape, middles)
         likely = 4 * (1 - share) ** len(middles)
@@ -94,6 +93,24 @@ def _unscreened(inputs: Inputs) -> Iterator[Finding]:
                 f"{len(middles):,} objects; by chance that happens once in {1 / likely:,.0f} times."
             )
             yield _empty(field, text, box, share)
+
+
+def _bare(inputs: Inputs, field: Field, chance: float) -> Iterator[Finding]:
+    """A region without any object, though there are some elsewhere on its image."""
+    elsewhere = field.of()
+    if not len(elsewhere):
+        return
+    slide = inputs.slides.filter(pc.equal(inputs.slides["slide"], field.image)).to_pylist()[0]
+    rest = (slide["width"] or 0) * (slide["height"] or 0) - field.shape.area
+    expected = len(elsewhere) * field.shape.area / rest if rest > 0 else 0.0
+    likely = math.exp(-expected)
+    named = ", ".join(sorted({n for held in field.labels for n in held} & field.classes))
+    text = (
+        f"nothing is annotated in an exhaustive region; {named} is elsewhere on the slide. As "
+        f"dense as there, {expected:.1f} would be expected here."
+    )
+    found = _empty(field, text, field.shape.bounds, 1.0)
+    yield found if likely <= chance else replace(found, severity=Severity.NOTE)
 
 
 def _empty(
@@ -228,14 +245,17 @@ UNSCREENED = Rule(
     good="The region ends where the search ended.",
     fix="Search the rest, or make the region smaller.",
     method="The largest share of the region from one side that is empty; if n objects lay "
-    "anywhere alike, it would be so large with a probability of at most 4 (1 - share)^n. Classes "
-    "that grow in clusters, and glass within the region, break that: draw regions on tissue.",
+    "anywhere alike, it would be so large with a probability of at most 4 (1 - share)^n. A region "
+    "without any object is as likely as a Poisson number of 0 at the density of the rest of the "
+    "slide, and a note where that is no surprise. Classes that grow in clusters, and glass within "
+    "the region, break both: draw regions on tissue.",
     promise="regions half of which nobody searched, with 20 objects or more in the other half",
     settings={
         "chance": (1e-4, "of an even region to be told of; a dataset has hundreds of regions"),
         "least_share": (0.25, "a smaller strip is soon searched"),
     },
     look=_unscreened,
+    version=2,
 )
 BELOW = Rule(
     code="CMP004",

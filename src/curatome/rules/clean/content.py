@@ -7,6 +7,7 @@ blur, pen and folds to it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import shapely
@@ -97,7 +98,9 @@ def _mixed(inputs: Inputs) -> Iterator[Finding]:
             "foreign": round(found.foreign, 3), "blocks": found.blocks,
         }  # fmt: skip
         place = regions.place(row)
-        yield MIXED.finding(f"annotation {name}", text, place=place, evidence=evidence)
+        told = MIXED.finding(f"annotation {name}", text, place=place, evidence=evidence)
+        sure = found.foreign >= number(inputs, "sure_part")
+        yield told if sure else replace(told, severity=Severity.NOTE)
 
 
 def _regions(inputs: Inputs) -> tuple[Drawn, str, tuple[float, float]] | None:
@@ -152,6 +155,7 @@ MIXED = Rule(
                        "region that is itself a mixture stays a little below"),
         "least_part": (0.1, "of the region that must hang together and look like what lies "
                             "around it; of a tumor drawn along its edge up to 0.05 does"),
+        "sure_part": (0.2, "less than that is told as a note: some tumor is as pale as stroma"),
     },
 )  # fmt: skip
 GLASS = Rule(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,13 @@ def _tight(inputs: Inputs) -> Iterator[Finding]:
                 text = f"runs {length} inside the edge that the image shows"
             else:
                 text = "cuts through the object: beyond a quarter of the line it goes on"
-            yield _finding(TIGHT, part, row, text)
+            found = _finding(TIGHT, part, row, text)
+            sure = (
+                part.fit.at_line[row] < number(inputs, "own_edge")
+                if inside[row]
+                else part.fit.misfit[row] >= number(inputs, "sure")
+            )
+            yield found if sure else replace(found, severity=Severity.NOTE)
 
 
 def _shifted(inputs: Inputs) -> Iterator[Finding]:
@@ -105,7 +112,10 @@ def _seen(part: Measured, inputs: Inputs) -> Flags:
 def _least(part: Measured, inputs: Inputs) -> Floats:
     """How far a line must be off, px of the field: a few px, and a part of the object."""
     radius = part.objects.across / part.step / 2
-    return np.maximum(number(inputs, "least_px"), number(inputs, "part") * radius)
+    least = np.maximum(number(inputs, "least_px"), number(inputs, "part") * radius)
+    if part.mpp is None:
+        return least
+    return np.maximum(least, number(inputs, "least_um") / (part.step * part.mpp))
 
 
 def _length(part: Measured, row: int, value: float) -> str:
@@ -149,6 +159,7 @@ _COMMON: dict[str, tuple[float | str, str]] = {
     "seen": (0.4, "part of the line beside which an edge must be visible; the rest may be covered "
                   "by neighbors"),
     "least_px": (1.5, "of the reduced image: a line drawn by hand is no better"),
+    "least_um": (0.5, "where the scale is known: twice what a light microscope tells apart"),
     "part": (0.12, "of the object's radius: less is of no consequence for its area"),
     "score": (0.8, "how sure it must be, 0 to 1"),
 }  # fmt: skip
@@ -191,9 +202,14 @@ TIGHT = Rule(
     look=_tight,
     settings={
         **_COMMON,
+        "score": (0.9, "how sure it must be, 0 to 1; nuclei in crowds look too small soonest"),
         "beyond": (0.5, "likeness beyond a quarter of the line, 1 is as the object's core"),
         "misfit": (0.8, "px of the reduced image by which the edge leaves the line there; a "
                          "neighbor that touches leaves none"),
+        "own_edge": (0.35, "drop of likeness across the line above which there is an edge at the "
+                           "line, too, as in pale nuclei with dark rims, and it is told as a note"),
+        "sure": (1.6, "misfit; where it leaves the line by less, a neighbor without outline may "
+                      "touch, and it is told as a note"),
         "at_line": (0.4, "drop of likeness across the line on the whole, so that it is an outline "
                          "of the object but for that part"),
     },

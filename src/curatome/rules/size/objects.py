@@ -65,7 +65,9 @@ def _odd(inputs: Inputs) -> Iterator[Finding]:
         for at in np.flatnonzero(odd).tolist():
             unit = "µm²" if known[rows[at]] else "px"
             row = table.slice(int(rows[at]), 1).to_pylist()[0]
-            yield _out_of_line((row, name), (float(area[rows[at]]), middle), (z[at], unit))
+            found = _out_of_line((row, name), (float(area[rows[at]]), middle), (z[at], unit))
+            sure = times[at] >= number(inputs, "sure_times")
+            yield found if sure else replace(found, severity=Severity.NOTE)
 
 
 def _filled(inputs: Inputs) -> pa.Table:
@@ -167,8 +169,11 @@ ODD = Rule(
         "z": (4.0, "standard deviations from the median; of 100,000 normal values six lie beyond"),
         "times": (3.0, "times the median area, or part of it: in classes of nearly one size, less "
                        "is of no consequence"),
+        "sure_times": (8.0, "less is told as a note: a nucleus that the section has only grazed is "
+                            "as small"),
         "least": (20.0, "annotations of a class from which on its usual size is known"),
     },
+    version=2,
 )  # fmt: skip
 FIELD = Rule(
     code="SIZ003",
