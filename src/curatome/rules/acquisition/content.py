@@ -11,8 +11,8 @@ from curatome.findings import Finding, Severity
 from curatome.rules.rule import Inputs, Rule
 from curatome.slides.tissue import find_tissue
 
-_FIELDS = 4
-"""Images of so few fields of a microscope are no slides."""
+_FIELD_MM2 = 0.24
+"""An image of no more than a field of a microscope is no slide."""
 
 
 def _two_cases(inputs: Inputs) -> Iterator[Finding]:
@@ -72,8 +72,8 @@ def _little_tissue(inputs: Inputs) -> Iterator[Finding]:
             continue
         mpp = max(settings.mpp, row["mpp_x"])
         mm2 = row["width"] * row["mpp_x"] * row["height"] * row["mpp_y"] / 1e6
-        if mm2 < _FIELDS * least:
-            continue  # a field that somebody chose, no slide
+        if mm2 <= _FIELD_MM2:
+            continue  # somebody chose it
         box = (0.0, 0.0, float(row["width"]), float(row["height"]))
         mask, _ = find_tissue(inputs.pixels(row["slide"], box, mpp), mpp, settings)
         area = float(mask.sum()) * mpp**2 / 1e6
@@ -124,7 +124,7 @@ LITTLE = Rule(
     fix="Look at it. If the tissue is there but pale, raise `sensitivity` under [tissue]; else "
     "have the slide scanned again, or leave it out.",
     method="The tissue mask of the build (`curatome.slides.tissue`) over an overview of the slide. "
-    "Images of less than four such fields are no slides and are left out.",
+    "Images of no more than 0.24 mm² are no slides and are left out.",
     promise="slides with 0.2 mm² of tissue or less, beside others with 0.6 mm² or more",
     settings={
         "least_mm2": (0.24, "mm², one high-power field of an eyepiece of 22 mm at 40×"),
