@@ -15,6 +15,7 @@ _DATA = Path(os.environ.get("CURATOME_DATA", Path(__file__).parents[2] / "shared
 @pytest.fixture(scope="session")
 def data():
     """Real slides and annotations; set CURATOME_DATA to have them elsewhere."""
+    # The files are large and have licenses of their own; all else is tested without them.
     if not _DATA.is_dir():
         pytest.skip(f"real data is not there: {_DATA} (set CURATOME_DATA)")
     return _DATA

@@ -33,6 +33,8 @@ _MARKS = (
     *("Last-Modified", "LastModified", "last_modified", "updated", "mtime", "modified", "created"),
 )
 _PAUSES = (0.5, 2.0)  # before what failed is tried again, seconds
+# What another try does not change: it is not there, not allowed, or nothing the driver can do;
+# its package is missing, or the address is wrong. fsspec says the third as NotImplementedError.
 _FINAL = (
     *(FileNotFoundError, PermissionError, NotImplementedError),
     *(ImportError, ValueError, TypeError, KeyError),

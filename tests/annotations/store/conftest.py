@@ -17,6 +17,7 @@ def where(request, tmp_path):
     if request.param == "sqlite":
         yield str(tmp_path / "annotations.db")
         return
+    # A server is more than `make test` may ask of a newcomer; `.ci/run` starts one.
     if not _POSTGRES:
         pytest.skip("no PostgreSQL: CURATOME_POSTGRES names no server's URL")
     schema = f"test_{uuid.uuid4().hex[:12]}"

@@ -130,6 +130,7 @@ def _matrices(
     """Segment, left and top edge, and values of the part of the image that its tiles span."""
     try:
         pixels = dataset.pixel_array
+    # pydicom's words for damaged pixels, missing elements, and compressions it has no decoder for.
     except (ValueError, AttributeError, RuntimeError, NotImplementedError) as error:
         raise AnnotationError(f"{path.name} has pixels that cannot be read: {error}.") from error
     rows, columns = int(dataset.Rows), int(dataset.Columns)

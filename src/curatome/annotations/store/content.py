@@ -42,6 +42,7 @@ def conform(table: pa.Table) -> pa.Table:
             raise TableError(f"table annotations: column {name} is missing.")
         try:
             column = table[name].cast(type_)
+        # Arrow's words for values that do not fit the type, and for types that never do.
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise TableError(f"table annotations, column {name}: {error}.") from error
         if column.null_count and name not in _NULLABLE:
