@@ -12,6 +12,8 @@ from curatome.annotations.formats import Frames, Options, format_named
 from curatome.phantom import make_scene
 from curatome.phantom.cohort import plan_cohort
 from curatome.phantom.contours import outlines
+from curatome.project import open_project
+from curatome.workflows.annotation_check import annotation_store
 from curatome.workflows.demo import run_demo
 from curatome.workflows.demo_reads import CLASSES, read_slide
 
@@ -68,6 +70,8 @@ def test_the_whole_demo_and_once_more(tmp_path) -> None:
     codes = {one.code for one in first.checked.findings}
     assert {"CLN001", "COR002", "SYN020"} <= codes
     assert first.report.exists()
+    with annotation_store(open_project(first.project)) as store:
+        assert len(store.current()) == first.outlines
     again = run_demo(tmp_path / "demo", 2, slides=4)
     assert (again.build.made, again.outlines) == (0, first.outlines)
     assert again.checked.looked == 0

@@ -29,6 +29,7 @@ _NEXT = (
     ("curatome explain CLN001", "what one means, with pictures"),
     ("curatome agree", "how well the two readers agree, with intervals"),
     ("curatome consensus", "one answer of both"),
+    ("curatome drift", "whether a reader changed over time"),
     ("curatome split", "training, validation and test, by case"),
     ('curatome version create -m "first"', "freeze it under a name"),
 )

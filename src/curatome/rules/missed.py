@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import shapely
+from scipy.spatial import cKDTree
 
 from curatome.agreement.candidates import CANDIDATES, Look, Tile, look_at, ranked, train
 from curatome.errors import AnnotationError
@@ -121,13 +121,16 @@ def _free(field: Field, table: pa.Table, least: float) -> list[dict[str, Any]]:
 
 def _once(seen: list[_Candidate]) -> Iterator[_Candidate]:
     """Of candidates for one object, found on several regions, the likeliest."""
-    kept: dict[str, list[tuple[float, float]]] = {}
+    by_image: dict[str, list[_Candidate]] = {}
     for one in sorted(seen, key=lambda one: one[0], reverse=True):
-        place = one[2]["x_um"], one[2]["y_um"]
-        others = kept.setdefault(one[1].image, [])
-        if all(math.dist(place, other) > _SAME_UM for other in others):
-            others.append(place)
-            yield one
+        by_image.setdefault(one[1].image, []).append(one)
+    for some in by_image.values():
+        tree = cKDTree([(one[2]["x_um"], one[2]["y_um"]) for one in some])
+        told: set[int] = set()
+        for k, near in enumerate(tree.query_ball_point(tree.data, _SAME_UM)):
+            if told.isdisjoint(near):
+                told.add(k)
+                yield some[k]
 
 
 def _candidate(field: Field, one: dict[str, Any]) -> Finding:

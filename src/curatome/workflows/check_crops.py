@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 from PIL import Image, ImageDraw
 
@@ -102,12 +104,8 @@ def _annotations(finding: Finding) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if isinstance(name, str)))[: len(_COLORS)]
 
 
-def _rings(table: object, wanted: Iterable[str]) -> dict[str, tuple[Ring, ...]]:
+def _rings(table: pa.Table, wanted: Iterable[str]) -> dict[str, tuple[Ring, ...]]:
     """Outlines of annotations by their id."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    assert isinstance(table, pa.Table)
     mine = table.filter(pc.is_in(table["annotation"], pa.array(sorted(wanted), pa.string())))
     found: dict[str, tuple[Ring, ...]] = {}
     for row in mine.select(["annotation", "kind", "geometry"]).to_pylist():

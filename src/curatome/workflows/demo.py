@@ -18,7 +18,7 @@ from curatome.workflows.annotation_options import Wishes
 from curatome.workflows.annotations import import_files
 from curatome.workflows.build import BuildResult, build_project
 from curatome.workflows.check import Checked, check_project
-from curatome.workflows.demo_reads import CLASSES, READERS, Reader, read_slide
+from curatome.workflows.demo_reads import CLASSES, READERS, read_slide
 from curatome.workflows.report import make_report
 from curatome.workflows.watch import Silent, Watcher
 
@@ -82,17 +82,17 @@ def run_demo(
         project = create_project(root, template("pretraining", "Curatome demo") + _CLASSES)
     tables = (cohort / "slides.csv", cohort / "cases.csv")
     add_slides(project, [cohort / "slides"], *tables, workers=workers, watcher=watcher)
-    outlines = sum(_import(project, cohort, reader, watcher) for reader in READERS)
+    outlines = sum(_import(project, cohort, reader.name, watcher) for reader in READERS)
     result = build_project(project, workers, watcher)
     checked = check_project(project, watcher=watcher)
     report = make_report(project)
     return DemoResult(root, report, result, outlines, checked, tuple(project.store.findings()))
 
 
-def _import(project: Project, cohort: Path, reader: Reader, watcher: Watcher) -> int:
+def _import(project: Project, cohort: Path, reader: str, watcher: Watcher) -> int:
     """Bring in a reader's files, or what is new in them; how many outlines they hold."""
-    files = [cohort / "annotations" / reader.name]
-    found = import_files(project, files, Wishes(reader=reader.name), merge=True, watcher=watcher)
+    files = [cohort / "annotations" / reader]
+    found = import_files(project, files, Wishes(reader=reader), merge=True, watcher=watcher)
     failed = [f"{one.path.name}: {one.error}" for one in found if one.error]
     if failed:
         raise ProjectError(f"annotations of the demo cannot be read: {'; '.join(failed)}")

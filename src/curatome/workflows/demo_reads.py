@@ -7,7 +7,7 @@ others, and wrote "stroma" for "stromal" on some days. So there is something to 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +17,15 @@ import shapely
 
 from curatome.annotations.exhaustive import Region
 from curatome.annotations.formats import Frames, format_named
-from curatome.annotations.formats.rows import imported
 from curatome.phantom import make_scene
 from curatome.phantom.cells import CLASSES as KINDS
 from curatome.phantom.contours import outlines
-from curatome.phantom.outlines import redraw
+from curatome.phantom.objects import Objects
 from curatome.phantom.plan import SlidePlan
-from curatome.phantom.readers import Habit
+from curatome.phantom.readers import Habit, Reader
+from curatome.phantom.reading import read
+from curatome.phantom.reads import Session
+from curatome.phantom.reads_drawn import outlines_of
 from curatome.tables import ANNOTATIONS
 
 CLASSES = ("tumor", "epithelial", "lymphocyte", "stromal", "mitosis", "other")
@@ -40,35 +42,20 @@ Shapes = npt.NDArray[np.object_]
 Box = tuple[float, float, float, float]
 
 
-@dataclass(frozen=True)
-class Reader:
-    """How somebody reads.
-
-    Attributes:
-        name: of the folder that the files lie in.
-        habit: how lines are drawn.
-        missed: share of the nuclei that is passed over.
-        mistaken: share that gets the name of another class on the field.
-        spelled: names of classes that are written otherwise on some slides.
-    """
-
-    name: str
-    habit: Habit
-    missed: float
-    mistaken: float
-    spelled: dict[str, str]
-
-
 READERS = (
-    Reader("ada", Habit(margin_sd_um=0.1, roughness_um=0.1), 0.03, 0.02, {}),
-    Reader(
+    Reader.even("ada", CLASSES, 0.03, 0.02, habit=Habit(margin_sd_um=0.1, roughness_um=0.1)),
+    Reader.even(
         "ben",
-        Habit(margin_um=0.9, margin_sd_um=0.4, roughness_um=0.15),
+        CLASSES,
         0.12,
         0.08,
-        {"stromal": "stroma"},
+        habit=Habit(margin_um=0.9, margin_sd_um=0.4, roughness_um=0.15),
     ),
 )
+_SPELLED = {"ben": {"stromal": "stroma"}}
+"""Names that a reader writes otherwise on every third slide."""
+_MONTHS = 0.5
+"""How long a slide takes; they are read one after the other."""
 
 
 def read_slide(folder: Path, plan: SlidePlan, number: int) -> int:
@@ -91,10 +78,14 @@ def read_slide(folder: Path, plan: SlidePlan, number: int) -> int:
     inside = shapely.covers(shapely.box(*box), shapely.centroid(shapes))
     if inside.sum() < _FEWEST:
         return 0
+    objects = _objects(shapes[inside], kinds[inside], plan)
+    session = Session(start=number * _MONTHS, months=_MONTHS)
     drawn = 0
     for reader in READERS:
-        names = reader.spelled if number % 3 == 2 else {}
-        table = _outlined(reader, shapes[inside], kinds[inside], plan, names)
+        reads = read(objects, reader, plan.seed, session)
+        table = outlines_of(reads, np.array([plan.mpp]), shapes[inside], plan.seed).annotations
+        names = _SPELLED.get(reader.name, {}) if number % 3 == 2 else {}
+        table = _as_written(table, names)
         path = folder / reader.name / f"{plan.name}.geojson"
         path.parent.mkdir(parents=True, exist_ok=True)
         frames = Frames(regions=[_searched(plan, box, reader.name)])
@@ -133,24 +124,31 @@ def _searched(plan: SlidePlan, box: Box, reader: str) -> Region:
     }
 
 
-def _outlined(
-    reader: Reader, shapes: Shapes, kinds: Names, plan: SlidePlan, names: dict[str, str]
-) -> pa.Table:
-    """A reader's annotations of a field."""
-    rng = np.random.default_rng([plan.seed, *reader.name.encode()])
-    seen = rng.random(len(shapes)) >= reader.missed
-    mistaken = rng.random(len(shapes)) < reader.mistaken
-    labels = np.where(mistaken, rng.permutation(kinds), kinds)[seen]
-    drawn = redraw(shapes[seen], reader.habit, int(rng.integers(1 << 31)))
-    first = [items[0] for items in drawn.table["items"].to_pylist()]
-    rows = [
-        imported(
-            "polygon",
-            shapely.to_wkb(shapely.transform(shape, lambda xy: xy / plan.mpp)),
-            annotation=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{plan.name}/{reader.name}/{k}")),
-            image=plan.name,
-            labels=[names.get(str(labels[item]), str(labels[item]))],
-        )
-        for k, (item, shape) in enumerate(zip(first, drawn.shapes, strict=True))
-    ]
+def _objects(shapes: Shapes, kinds: Names, plan: SlidePlan) -> Objects:
+    """The nuclei of a field as objects to be read."""
+    rng = np.random.default_rng([plan.seed, len(shapes)])
+    middles = shapely.get_coordinates(shapely.centroid(shapes))
+    return Objects(
+        classes=CLASSES,
+        slides=(plan.name,),
+        cases=(plan.case.name,),
+        size_um=np.full((1, 2), _SIDE_UM),
+        slide=np.zeros(len(shapes), np.int64),
+        kind=np.array([CLASSES.index(name) for name in kinds]),
+        x=middles[:, 0],
+        y=middles[:, 1],
+        diameter=2 * np.sqrt(shapely.area(shapes) / np.pi),
+        difficulty=rng.standard_normal(len(shapes)),
+        ambiguity=rng.standard_normal(len(shapes)),
+        screened=np.ones(len(shapes), np.bool_),
+    )
+
+
+def _as_written(table: pa.Table, names: Mapping[str, str]) -> pa.Table:
+    """Annotations with classes as somebody writes them, and ids that no other slide's have."""
+    rows = table.to_pylist()
+    for row in rows:
+        own = f"{row['image']}/{row['annotation']}"
+        row["annotation"] = str(uuid.uuid5(uuid.NAMESPACE_OID, own))
+        row["labels"] = [names.get(one, one) for one in row["labels"]]
     return ANNOTATIONS.from_rows(rows)
